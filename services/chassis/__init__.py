@@ -1,0 +1,1 @@
+"""What every service stands on: settings, logs, records, the consume loop, health, errors."""

@@ -1,0 +1,771 @@
+"""Wire models: one frozen struct a record; generated from schemas/ by schemas/generate.py; edit the schemas, not this file."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+
+class Alert(Struct, frozen=True, kw_only=True):
+    """Something that a supervisor should look at now."""
+
+    alert_id: Annotated[str, Meta(min_length=1)]
+    """Derived from call, rule and cause."""
+    call_id: Annotated[str, Meta(min_length=1)]
+    """The call: RingCentral's telephonySessionId, opaque."""
+    severity: Literal["info", "warning", "critical"]
+    """How much."""
+    rule: str
+    """Rule that fired."""
+    category: str = ""
+    """Its category."""
+    role: Literal["agent", "customer", "mixed", "unknown"] = "unknown"
+    """Who speaks: right, or declared unknown; never guessed. `mixed` is a session-supervised stream."""
+    utterance_id: str = ""
+    """What fired it."""
+    agent_extension_id: str = ""
+    """The agent."""
+    at: Annotated[datetime, Meta(tz=True)]
+    """When. RFC 3339, UTC."""
+
+
+class AudioChunk(Struct, frozen=True, kw_only=True):
+    """The headers of an audio chunk; its value is the audio itself. All values travel as UTF-8 text. `end` closes the leg; its value may be empty."""
+
+    call_id: Annotated[str, Meta(min_length=1)]
+    """The call: RingCentral's telephonySessionId, opaque."""
+    leg_id: Annotated[str, Meta(min_length=1)]
+    """One supervised audio stream: `<party_id>~<8 hex of the SIP Call-ID>`."""
+    party_id: str = ""
+    """The monitored party."""
+    role: Literal["agent", "customer", "mixed", "unknown"] = "unknown"
+    """Who speaks: right, or declared unknown; never guessed. `mixed` is a session-supervised stream."""
+    role_source: Literal["party_supervision", "session_supervision", "unknown"] = "unknown"
+    """How the role is known: the monitored party of a supervision request that this leg answers, the session-level request, or not at all."""
+    sequence: Annotated[int, Meta(ge=0)]
+    """0, 1, 2 … within the leg."""
+    codec: Literal["pcmu", "pcm_s16le"]
+    """Encoding of the value: G.711 µ-law, or signed 16-bit little-endian samples."""
+    sample_rate_hz: Literal[8000, 16000]
+    """8000 for G.711."""
+    media_time_ms: Annotated[int, Meta(ge=0)]
+    """Start of the chunk on the call's media clock."""
+    duration_ms: Annotated[int, Meta(ge=0)]
+    """Length of the audio."""
+    captured_at: Annotated[datetime, Meta(tz=True)]
+    """Wall clock at the end of the chunk's audio. RFC 3339, UTC."""
+    epoch: Annotated[datetime, Meta(tz=True)] | None = None
+    """Zero of the call's media clock."""
+    gap_before_ms: Annotated[int, Meta(ge=0)] = 0
+    """Audio missing right before this chunk; it is never invented."""
+    end: bool = False
+    """The leg ends here."""
+
+
+class AuditRecord(Struct, frozen=True, kw_only=True):
+    """Who looked at or listened to what."""
+
+    audit_id: Annotated[str, Meta(min_length=1)]
+    """Unique."""
+    actor: str
+    """Subject of the token."""
+    action: Literal["watched", "listened", "exported", "erased", "refused"]
+    """What."""
+    call_id: str = ""
+    """Which call."""
+    detail: str = ""
+    """A short code."""
+    at: Annotated[datetime, Meta(tz=True)]
+    """When. RFC 3339, UTC."""
+
+
+class CallInsight(Struct, frozen=True, kw_only=True):
+    """Something learned of the call while it lives."""
+
+    insight_id: Annotated[str, Meta(min_length=1)]
+    """Derived from call, kind and cause."""
+    call_id: Annotated[str, Meta(min_length=1)]
+    """The call: RingCentral's telephonySessionId, opaque."""
+    kind: Literal["sentiment", "category", "dynamics"]
+    """Which."""
+    at: Annotated[datetime, Meta(tz=True)]
+    """When. RFC 3339, UTC."""
+    utterance_id: str = ""
+    """What it was learned from."""
+    role: Literal["agent", "customer", "mixed", "unknown"] = "unknown"
+    """Who speaks: right, or declared unknown; never guessed. `mixed` is a session-supervised stream."""
+    sentiment: Annotated[float, Meta(ge=-1, le=1)] = 0
+    """-1 to 1."""
+    label: str = ""
+    """Category or sentiment label."""
+    rule: str = ""
+    """Rule that matched."""
+    dynamics: Dynamics | None = None
+    """With `dynamics`."""
+
+
+class CallLifecycle(Struct, frozen=True, kw_only=True):
+    """A fact in a call's life. Exactly one `ended` record closes each eligible call and says why it was or was not heard."""
+
+    event_id: Annotated[str, Meta(min_length=1)]
+    """Derived from call and cause, so that a replay makes the same id."""
+    call_id: Annotated[str, Meta(min_length=1)]
+    """The call: RingCentral's telephonySessionId, opaque."""
+    type: Literal["started", "answered", "held", "resumed", "transferred", "conferenced", "ended"]
+    """What happened."""
+    at: Annotated[datetime, Meta(tz=True)]
+    """When, by RingCentral's clock. RFC 3339, UTC."""
+    direction: Literal["inbound", "outbound", "internal", "unknown"] = "unknown"
+    """From the company's side."""
+    agent_extension_id: str = ""
+    """The monitored agent."""
+    agent_party_id: str = ""
+    """The agent's party."""
+    customer_party_id: str = ""
+    """The other side's party."""
+    party_id: str = ""
+    """The party that the fact is about."""
+    peer_call_id: str = ""
+    """On transfer: the call that it goes on in."""
+    outcome: CallOutcome | None = None
+    """Only with `ended`: the terminal account."""
+
+
+class CallOutcome(Struct, frozen=True, kw_only=True):
+    """How much of the call was heard, and why not more."""
+
+    reason: Literal[
+        "covered",
+        "partly_covered",
+        "mixed",
+        "refused",
+        "no_capacity",
+        "no_device_online",
+        "rate_limited",
+        "too_short",
+        "consent_missing",
+        "not_answered",
+        "no_audio",
+        "not_permitted",
+        "error",
+    ]
+    """Why the call is accounted for as it is."""
+    duration_ms: Annotated[int, Meta(ge=0)] = 0
+    """Answered to ended."""
+    agent_heard_ms: Annotated[int, Meta(ge=0)] = 0
+    """Media received of the agent."""
+    customer_heard_ms: Annotated[int, Meta(ge=0)] = 0
+    """Media received of the customer."""
+    mixed_heard_ms: Annotated[int, Meta(ge=0)] = 0
+    """Media received of a mixed stream."""
+    gap_ms: Annotated[int, Meta(ge=0)] = 0
+    """Answered time not heard on both sides."""
+    detail: str = ""
+    """A short code for the reason, never free text from outside."""
+
+
+class CallRecording(Struct, frozen=True, kw_only=True):
+    """A finished recording."""
+
+    call_id: Annotated[str, Meta(min_length=1)]
+    """The call: RingCentral's telephonySessionId, opaque."""
+    uri: str
+    """File path or object address."""
+    layout: Literal["stereo", "mixed"]
+    """Agent left and customer right, or one mixed channel."""
+    format: Literal["flac", "wav"] = "flac"
+    """Container."""
+    sample_rate_hz: int = 8000
+    """Samples a second."""
+    channels: int = 2
+    """1 or 2."""
+    duration_ms: Annotated[int, Meta(ge=0)]
+    """Length."""
+    gap_ms: Annotated[int, Meta(ge=0)] = 0
+    """Silence that stands for missing audio."""
+    sha256: str = ""
+    """Of the file."""
+    at: Annotated[datetime, Meta(tz=True)]
+    """When it was closed. RFC 3339, UTC."""
+    legs: tuple[str, ...] = ()
+    """Legs in it."""
+
+
+class CallState(Struct, frozen=True, kw_only=True):
+    """The latest snapshot of a call, for whoever joins late."""
+
+    call_id: Annotated[str, Meta(min_length=1)]
+    """The call: RingCentral's telephonySessionId, opaque."""
+    status: Literal["ringing", "answered", "held", "parked", "ended"]
+    """Where the call stands."""
+    updated_at: Annotated[datetime, Meta(tz=True)]
+    """When it changed. RFC 3339, UTC."""
+    direction: Literal["inbound", "outbound", "internal", "unknown"] = "unknown"
+    """From the company's side."""
+    agent_extension_id: str = ""
+    """The monitored agent."""
+    agent_party_id: str = ""
+    """The agent's party."""
+    customer_party_id: str = ""
+    """The other side's party."""
+    queue_call: bool = False
+    """Came through a queue."""
+    participants: Annotated[int, Meta(ge=0)] = 0
+    """Parties on the call, supervisors not counted."""
+    started_at: Annotated[datetime, Meta(tz=True)] | None = None
+    """First seen."""
+    answered_at: Annotated[datetime, Meta(tz=True)] | None = None
+    """Agent answered."""
+    ended_at: Annotated[datetime, Meta(tz=True)] | None = None
+    """Ended."""
+    supervision: Literal["none", "pending", "party", "session", "failed"] = "none"
+    """What is heard of it now."""
+    supervisor_extension_id: str = ""
+    """The supervisor identity in use."""
+    device_id: str = ""
+    """The supervisor's device in use."""
+    last_sequence: int = -1
+    """Newest notification taken in."""
+
+
+class CallSummary(Struct, frozen=True, kw_only=True):
+    """One row a call, for analysts."""
+
+    call_id: Annotated[str, Meta(min_length=1)]
+    """The call: RingCentral's telephonySessionId, opaque."""
+    at: Annotated[datetime, Meta(tz=True)]
+    """When it was made. RFC 3339, UTC."""
+    agent_extension_id: str = ""
+    """The agent."""
+    direction: Literal["inbound", "outbound", "internal", "unknown"] = "unknown"
+    """From the company's side."""
+    started_at: Annotated[datetime, Meta(tz=True)] | None = None
+    """Answered."""
+    ended_at: Annotated[datetime, Meta(tz=True)] | None = None
+    """Ended."""
+    duration_ms: Annotated[int, Meta(ge=0)] = 0
+    """Answered to ended."""
+    outcome: str = ""
+    """The terminal reason of the call's lifecycle."""
+    reason_for_call: str = ""
+    """The customer's own words, redacted."""
+    summary: str = ""
+    """Built from the call itself."""
+    categories: tuple[str, ...] = ()
+    """Categories seen."""
+    agent_sentiment: float = 0
+    """Mean, -1 to 1."""
+    customer_sentiment: float = 0
+    """Mean, -1 to 1."""
+    agent_talk_ms: Annotated[int, Meta(ge=0)] = 0
+    """Agent speaking."""
+    customer_talk_ms: Annotated[int, Meta(ge=0)] = 0
+    """Customer speaking."""
+    overtalk_ms: Annotated[int, Meta(ge=0)] = 0
+    """Both at once."""
+    silence_ms: Annotated[int, Meta(ge=0)] = 0
+    """Neither."""
+    utterances: Annotated[int, Meta(ge=0)] = 0
+    """Finals."""
+    words: Annotated[int, Meta(ge=0)] = 0
+    """Words."""
+    suggestions: Annotated[int, Meta(ge=0)] = 0
+    """Made."""
+    suggestions_accepted: Annotated[int, Meta(ge=0)] = 0
+    """Accepted."""
+    alerts: Annotated[int, Meta(ge=0)] = 0
+    """Raised."""
+    transcript_complete: bool = False
+    """Every leg was wholly transcribed."""
+
+
+class Citation(Struct, frozen=True, kw_only=True):
+    """A passage of the knowledge base or a rule."""
+
+    source: str
+    """File or rule."""
+    title: str
+    """Article."""
+    passage: str
+    """Quoted."""
+    url: str = ""
+    """Link."""
+
+
+class Dynamics(Struct, frozen=True, kw_only=True):
+    """How the talk is shared."""
+
+    agent_talk_ms: Annotated[int, Meta(ge=0)] = 0
+    """Agent speaking."""
+    customer_talk_ms: Annotated[int, Meta(ge=0)] = 0
+    """Customer speaking."""
+    overtalk_ms: Annotated[int, Meta(ge=0)] = 0
+    """Both at once."""
+    silence_ms: Annotated[int, Meta(ge=0)] = 0
+    """Neither."""
+    agent_share: Annotated[float, Meta(ge=0, le=1)] = 0
+    """0 to 1 of all talk."""
+
+
+class Engine(Struct, frozen=True, kw_only=True):
+    """What wrote it down."""
+
+    name: str
+    """Engine."""
+    model: str
+    """Weights."""
+    version: str = ""
+    """Version of the engine."""
+
+
+class GroupMembership(Struct, frozen=True, kw_only=True):
+    """A membership of one monitoring group."""
+
+    group_id: Annotated[str, Meta(min_length=1)]
+    """Group."""
+    group_name: str = ""
+    """Group name."""
+    permissions: tuple[Literal["monitored", "monitoring"], ...]
+    """What the member may do or have done to it."""
+
+
+class MediaDevice(Struct, frozen=True, kw_only=True):
+    """A soft phone of the media gateway: registered or not, and how many more legs it takes."""
+
+    device_id: Annotated[str, Meta(min_length=1)]
+    """RingCentral's device id."""
+    supervisor_extension_id: str = ""
+    """Extension that owns the device."""
+    online: bool
+    """Registered and accepting."""
+    free_slots: Annotated[int, Meta(ge=0)]
+    """Legs that it can still take."""
+    slots: Annotated[int, Meta(ge=0)] = 0
+    """Legs that it takes in all."""
+    updated_at: Annotated[datetime, Meta(tz=True)]
+    """When. RFC 3339, UTC."""
+    reason: str = ""
+    """Why it is offline: a short code."""
+
+
+class MediaLeg(Struct, frozen=True, kw_only=True):
+    """A leg's life on the gateway."""
+
+    event_id: Annotated[str, Meta(min_length=1)]
+    """Leg and step."""
+    call_id: Annotated[str, Meta(min_length=1)]
+    """The call: RingCentral's telephonySessionId, opaque."""
+    leg_id: Annotated[str, Meta(min_length=1)]
+    """One supervised audio stream: `<party_id>~<8 hex of the SIP Call-ID>`."""
+    type: Literal["invited", "up", "gap", "down"]
+    """What happened: `up` is the first decodable RTP."""
+    at: Annotated[datetime, Meta(tz=True)]
+    """When. RFC 3339, UTC."""
+    party_id: str = ""
+    """The monitored party, from the INVITE; empty where it did not say."""
+    role: Literal["agent", "customer", "mixed", "unknown"] = "unknown"
+    """Who speaks: right, or declared unknown; never guessed. `mixed` is a session-supervised stream."""
+    role_source: Literal["party_supervision", "session_supervision", "unknown"] = "unknown"
+    """How the role is known: the monitored party of a supervision request that this leg answers, the session-level request, or not at all."""
+    device_id: str = ""
+    """Device that answered."""
+    supervisor_party_id: str = ""
+    """Our own party, from the INVITE."""
+    epoch: Annotated[datetime, Meta(tz=True)] | None = None
+    """Zero of the call's media clock: the wall clock of the call's first RTP packet."""
+    media_time_ms: Annotated[int, Meta(ge=0)] = 0
+    """Where on the media clock."""
+    gap_ms: Annotated[int, Meta(ge=0)] = 0
+    """With `gap`: how much is missing."""
+    reason: str = ""
+    """With `gap` and `down`: a short code such as bye, rtp_timeout, worker_died, shutdown, packet_loss."""
+    packets_received: Annotated[int, Meta(ge=0)] = 0
+    """RTP packets taken."""
+    packets_lost: Annotated[int, Meta(ge=0)] = 0
+    """Never came, or too late."""
+    packets_late: Annotated[int, Meta(ge=0)] = 0
+    """Came after their place had been given up."""
+    packets_duplicate: Annotated[int, Meta(ge=0)] = 0
+    """Came twice."""
+    received_ms: Annotated[int, Meta(ge=0)] = 0
+    """Audio published."""
+    lost_ms: Annotated[int, Meta(ge=0)] = 0
+    """Audio missing between the first and the last packet."""
+
+
+class Redaction(Struct, frozen=True, kw_only=True):
+    """A span that was hidden."""
+
+    type: Literal[
+        "payment_card",
+        "bank_account",
+        "iban",
+        "social_security",
+        "tax_number",
+        "phone",
+        "email",
+        "date_of_birth",
+        "other",
+    ]
+    """What it was."""
+    start: Annotated[int, Meta(ge=0)]
+    """First character of its mark in `text`."""
+    end: Annotated[int, Meta(ge=0)]
+    """One past the last."""
+    start_ms: Annotated[int, Meta(ge=0)] = 0
+    """Where it was spoken."""
+    end_ms: Annotated[int, Meta(ge=0)] = 0
+    """Until when."""
+
+
+class RosterEntry(Struct, frozen=True, kw_only=True):
+    """An extension of the monitoring groups: whether it may be monitored, whether it may monitor, and in which groups. A tombstone removes it."""
+
+    extension_id: Annotated[str, Meta(min_length=1)]
+    """The extension."""
+    extension_number: str = ""
+    """Short number."""
+    name: str = ""
+    """Display name."""
+    groups: tuple[GroupMembership, ...]
+    """Memberships; both permissions may sit on one."""
+    updated_at: Annotated[datetime, Meta(tz=True)]
+    """When it was read. RFC 3339, UTC."""
+
+
+class SessionParty(Struct, frozen=True, kw_only=True):
+    """A party as the session status tells it."""
+
+    party_id: Annotated[str, Meta(min_length=1)]
+    """Party."""
+    extension_id: str = ""
+    """Extension; empty for an outside number."""
+    direction: str = ""
+    """As RingCentral tells it."""
+    status: str
+    """Status code."""
+    reason: str = ""
+    """Status reason."""
+
+
+class Suggestion(Struct, frozen=True, kw_only=True):
+    """Help for the agent, traceable to what was said and to where it stands written."""
+
+    suggestion_id: Annotated[str, Meta(min_length=1)]
+    """Derived from call, utterance and source."""
+    call_id: Annotated[str, Meta(min_length=1)]
+    """The call: RingCentral's telephonySessionId, opaque."""
+    kind: Literal["knowledge", "rule"]
+    """What it is."""
+    title: str = ""
+    """Short."""
+    text: str
+    """What to say or do."""
+    confidence: Annotated[float, Meta(ge=0, le=1)] = 0
+    """0 to 1."""
+    citations: Annotated[tuple[Citation, ...], Meta(min_length=1)]
+    """Where it stands written; at least one."""
+    source_utterance_ids: tuple[str, ...]
+    """What prompted it."""
+    created_at: Annotated[datetime, Meta(tz=True)]
+    """When. RFC 3339, UTC."""
+    expires_at: Annotated[datetime, Meta(tz=True)]
+    """Of no use after. RFC 3339, UTC."""
+    latency_ms: Annotated[int, Meta(ge=0)] = 0
+    """From the utterance's publication."""
+
+
+class SuggestionFeedback(Struct, frozen=True, kw_only=True):
+    """What became of a suggestion on a screen."""
+
+    feedback_id: Annotated[str, Meta(min_length=1)]
+    """Unique."""
+    suggestion_id: Annotated[str, Meta(min_length=1)]
+    """Which."""
+    call_id: Annotated[str, Meta(min_length=1)]
+    """The call: RingCentral's telephonySessionId, opaque."""
+    action: Literal["shown", "accepted", "dismissed"]
+    """What."""
+    reason: str = ""
+    """A short code with dismissed."""
+    by: str = ""
+    """Extension or subject of the token."""
+    at: Annotated[datetime, Meta(tz=True)]
+    """When. RFC 3339, UTC."""
+
+
+class SupervisionEvent(Struct, frozen=True, kw_only=True):
+    """A step in getting a call's audio. `requested` is published before RingCentral is asked, so that the media gateway knows what an INVITE will be for."""
+
+    event_id: Annotated[str, Meta(min_length=1)]
+    """Derived from call, party, attempt and step."""
+    call_id: Annotated[str, Meta(min_length=1)]
+    """The call: RingCentral's telephonySessionId, opaque."""
+    type: Literal[
+        "requested", "accepted", "invite_received", "media_up", "degraded", "retrying", "failed", "ended"
+    ]
+    """The step."""
+    at: Annotated[datetime, Meta(tz=True)]
+    """When. RFC 3339, UTC."""
+    mode: Literal["party", "session"] = "party"
+    """One party's voice, or the whole session mixed."""
+    party_id: str = ""
+    """The monitored party; empty for a session."""
+    role: Literal["agent", "customer", "mixed", "unknown"] = "unknown"
+    """Who speaks: right, or declared unknown; never guessed. `mixed` is a session-supervised stream."""
+    agent_extension_id: str = ""
+    """The monitored agent."""
+    supervisor_extension_id: str = ""
+    """The supervisor identity."""
+    device_id: str = ""
+    """The supervisor's device."""
+    supervisor_party_id: str = ""
+    """With `accepted`: the party that RingCentral made for the supervisor."""
+    leg_id: str = ""
+    """With `media_up` and `ended`: the leg."""
+    attempt: Annotated[int, Meta(ge=0)] = 0
+    """1 for the first request."""
+    reason: str = ""
+    """A short code: an HTTP status and error code, rate_limited, no_invite, no_rtp, call_ended and others."""
+
+
+class SupervisionReply(Struct, frozen=True, kw_only=True):
+    """What an effect of the orchestrator came back with: a REST reply or a timer that is due. Internal: written and read by the orchestrator alone."""
+
+    reply_id: Annotated[str, Meta(min_length=1)]
+    """Names the effect that it answers."""
+    call_id: Annotated[str, Meta(min_length=1)]
+    """The call: RingCentral's telephonySessionId, opaque."""
+    kind: Literal["session_read", "session_gone", "accepted", "refused", "timer"]
+    """What came back."""
+    at: Annotated[datetime, Meta(tz=True)]
+    """When. RFC 3339, UTC."""
+    party_id: str = ""
+    """The monitored party asked for."""
+    attempt: Annotated[int, Meta(ge=0)] = 0
+    """Which try."""
+    supervisor_party_id: str = ""
+    """With `accepted`."""
+    status: int = 0
+    """HTTP status; 0 when there was none."""
+    error_code: str = ""
+    """RingCentral's error code."""
+    retry_after_ms: Annotated[int, Meta(ge=0)] = 0
+    """Wait at least so long."""
+    retryable: bool = False
+    """Whether another try can help."""
+    timer: str = ""
+    """With `timer`: its name."""
+    parties: tuple[SessionParty, ...] = ()
+    """With `session_read`: the session's parties."""
+
+
+class TelephonyEndpoint(Struct, frozen=True, kw_only=True):
+    """One end of the party's connection."""
+
+    phoneNumber: str = ""
+    """Number, E.164 or short."""
+    name: str = ""
+    """Display name."""
+    extensionId: str = ""
+    """Extension."""
+    deviceId: str = ""
+    """Device."""
+
+
+class TelephonyEvent(Struct, frozen=True, kw_only=True):
+    """A telephony session notification as RingCentral sent it, with the time of receipt. Inside `notification` the field names are RingCentral's."""
+
+    event_id: Annotated[str, Meta(min_length=1)]
+    """The notification's uuid; made from session, party and status when hydrated by REST. Duplicates carry the same id."""
+    source: Literal["websocket", "webhook", "presence", "rest"]
+    """How it reached us."""
+    received_at: Annotated[datetime, Meta(tz=True)]
+    """When the ingestor received it. RFC 3339, UTC."""
+    notification: TelephonyNotification
+
+
+class TelephonyNotification(Struct, frozen=True, kw_only=True):
+    """RingCentral's envelope."""
+
+    uuid: str
+    """Unique per notification."""
+    event: str
+    """The event filter that matched."""
+    timestamp: str
+    """When RingCentral sent it."""
+    subscriptionId: str = ""
+    """The subscription that delivered it."""
+    ownerId: str = ""
+    """Extension that owns the subscription."""
+    body: TelephonySessionBody
+
+
+class TelephonyOrigin(Struct, frozen=True, kw_only=True):
+    """How the session began."""
+
+    type: str = "Call"
+    """Call, RingOut, Conference and others."""
+
+
+class TelephonyParty(Struct, frozen=True, kw_only=True):
+    """A participant of the session."""
+
+    id: Annotated[str, Meta(min_length=1)]
+    """Party id."""
+    accountId: str = ""
+    """Account."""
+    extensionId: str = ""
+    """Extension of the party; empty for an outside number."""
+    direction: str = ""
+    """Inbound is from RingCentral towards an endpoint."""
+    from_: TelephonyEndpoint | None = field(default=None, name="from")
+    to: TelephonyEndpoint | None = None
+    status: TelephonyStatus
+    missedCall: bool = False
+    """Missed."""
+    standAlone: bool = False
+    """Party has no peer."""
+    muted: bool = False
+    """Muted."""
+    queueCall: bool = False
+    """Came through a queue."""
+    conferenceRole: str = ""
+    """Host or Participant in a conference."""
+
+
+class TelephonyPeer(Struct, frozen=True, kw_only=True):
+    """Where a party that is Gone went."""
+
+    sessionId: str = ""
+    """Session."""
+    telephonySessionId: str = ""
+    """Session, telephony id."""
+    partyId: str = ""
+    """Party."""
+
+
+class TelephonySessionBody(Struct, frozen=True, kw_only=True):
+    """The session's change."""
+
+    sequence: int = -1
+    """Orders the changes of a session; absent (-1) when hydrated by REST."""
+    sessionId: str = ""
+    """Legacy session id."""
+    telephonySessionId: Annotated[str, Meta(min_length=1)]
+    """The call."""
+    serverId: str = ""
+    """Telephony server."""
+    eventTime: str = ""
+    """When it happened at RingCentral."""
+    parties: tuple[TelephonyParty, ...]
+    """The parties that changed; in practice one."""
+    origin: TelephonyOrigin | None = None
+
+
+class TelephonyStatus(Struct, frozen=True, kw_only=True):
+    """The party's state. Codes and reasons stay open strings: RingCentral adds new ones."""
+
+    code: Annotated[str, Meta(min_length=1)]
+    """Setup, Proceeding, Answered, Disconnected, Gone, Parked, Hold, VoiceMail and others."""
+    reason: str = ""
+    """Why, where given."""
+    rcc: bool = False
+    """Remote call control."""
+    peerId: TelephonyPeer | None = None
+
+
+class Timing(Struct, frozen=True, kw_only=True):
+    """Wall clock on the way, for latency."""
+
+    audio_end: Annotated[datetime, Meta(tz=True)]
+    """When the last audio used here was captured. RFC 3339, UTC."""
+    decoded: Annotated[datetime, Meta(tz=True)]
+    """Decoder done. RFC 3339, UTC."""
+    published: Annotated[datetime, Meta(tz=True)]
+    """Handed to the broker. RFC 3339, UTC."""
+
+
+class TranscriptLeg(Struct, frozen=True, kw_only=True):
+    """A leg's transcript is whole: no more finals follow."""
+
+    call_id: Annotated[str, Meta(min_length=1)]
+    """The call: RingCentral's telephonySessionId, opaque."""
+    leg_id: Annotated[str, Meta(min_length=1)]
+    """One supervised audio stream: `<party_id>~<8 hex of the SIP Call-ID>`."""
+    role: Literal["agent", "customer", "mixed", "unknown"] = "unknown"
+    """Who speaks: right, or declared unknown; never guessed. `mixed` is a session-supervised stream."""
+    status: Literal["complete", "timed_out", "failed"]
+    """How it ended: by the end marker, by silence of the source, or by audio that could not be read."""
+    at: Annotated[datetime, Meta(tz=True)]
+    """When. RFC 3339, UTC."""
+    utterances: Annotated[int, Meta(ge=0)] = 0
+    """Finals published."""
+    words: Annotated[int, Meta(ge=0)] = 0
+    """Words in them."""
+    audio_ms: Annotated[int, Meta(ge=0)] = 0
+    """Audio taken in."""
+    gap_ms: Annotated[int, Meta(ge=0)] = 0
+    """Audio missing."""
+    reason: str = ""
+    """A short code."""
+
+
+class Utterance(Struct, frozen=True, kw_only=True):
+    """What one speaker said without a longer pause. A partial is superseded by a higher revision of the same utterance; a final is never changed. The text is redacted."""
+
+    call_id: Annotated[str, Meta(min_length=1)]
+    """The call: RingCentral's telephonySessionId, opaque."""
+    leg_id: Annotated[str, Meta(min_length=1)]
+    """One supervised audio stream: `<party_id>~<8 hex of the SIP Call-ID>`."""
+    party_id: str = ""
+    """The party that spoke."""
+    role: Literal["agent", "customer", "mixed", "unknown"]
+    """Who speaks: right, or declared unknown; never guessed. `mixed` is a session-supervised stream."""
+    role_source: Literal["party_supervision", "session_supervision", "unknown"] = "unknown"
+    """How the role is known: the monitored party of a supervision request that this leg answers, the session-level request, or not at all."""
+    extension_id: str = ""
+    """Extension of the speaker; empty for an outside number."""
+    utterance_id: Annotated[str, Meta(min_length=1)]
+    """`<leg_id>@<start_ms>`: a replay makes the same id."""
+    revision: Annotated[int, Meta(ge=0)]
+    """0, 1, 2 …; the final has the highest."""
+    is_final: bool
+    """The text will not change."""
+    end_of_turn: bool = False
+    """The speaker has stopped, not just paused."""
+    start_ms: Annotated[int, Meta(ge=0)]
+    """Start on the call's media clock."""
+    end_ms: Annotated[int, Meta(ge=0)]
+    """End on the call's media clock."""
+    audio_start_utc: Annotated[datetime, Meta(tz=True)] | None = None
+    """Wall clock of start_ms."""
+    text: str
+    """Redacted."""
+    words: tuple[Word, ...] = ()
+    """Words, redacted alike."""
+    confidence: Annotated[float, Meta(ge=0, le=1)] = 0
+    """0 to 1."""
+    language: str = "en"
+    """BCP 47."""
+    redactions: tuple[Redaction, ...] = ()
+    """What was hidden."""
+    gap_before_ms: Annotated[int, Meta(ge=0)] = 0
+    """Audio missing right before or inside."""
+    engine: Engine
+    timing: Timing
+
+
+class Word(Struct, frozen=True, kw_only=True):
+    """A word with its time on the call's media clock."""
+
+    text: str
+    """As written in the utterance."""
+    start_ms: Annotated[int, Meta(ge=0)]
+    """Start."""
+    end_ms: Annotated[int, Meta(ge=0)]
+    """End."""
+    confidence: Annotated[float, Meta(ge=0, le=1)] = 0
+    """0 to 1."""
