@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import keyword
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -72,7 +73,8 @@ def render_records(schemas: dict[str, dict[str, Any]]) -> str:
             "",
         ]
         for wire_name, spec in part["properties"].items():
-            attribute = f"{wire_name}_" if keyword.iskeyword(wire_name) else wire_name
+            attribute = re.sub(r"(?<=[a-z])([A-Z])", r"_\1", wire_name).lower()
+            attribute += "_" if keyword.iskeyword(attribute) else ""
             default = render_default(
                 spec, wire_name if attribute != wire_name else None, wire_name in part["required"]
             )

@@ -565,13 +565,13 @@ class SupervisionReply(Struct, frozen=True, kw_only=True):
 class TelephonyEndpoint(Struct, frozen=True, kw_only=True):
     """One end of the party's connection."""
 
-    phoneNumber: str = ""
+    phone_number: str = field(default="", name="phoneNumber")
     """Number, E.164 or short."""
     name: str = ""
     """Display name."""
-    extensionId: str = ""
+    extension_id: str = field(default="", name="extensionId")
     """Extension."""
-    deviceId: str = ""
+    device_id: str = field(default="", name="deviceId")
     """Device."""
 
 
@@ -596,9 +596,9 @@ class TelephonyNotification(Struct, frozen=True, kw_only=True):
     """The event filter that matched."""
     timestamp: str
     """When RingCentral sent it."""
-    subscriptionId: str = ""
+    subscription_id: str = field(default="", name="subscriptionId")
     """The subscription that delivered it."""
-    ownerId: str = ""
+    owner_id: str = field(default="", name="ownerId")
     """Extension that owns the subscription."""
     body: TelephonySessionBody
 
@@ -615,35 +615,35 @@ class TelephonyParty(Struct, frozen=True, kw_only=True):
 
     id: Annotated[str, Meta(min_length=1)]
     """Party id."""
-    accountId: str = ""
+    account_id: str = field(default="", name="accountId")
     """Account."""
-    extensionId: str = ""
+    extension_id: str = field(default="", name="extensionId")
     """Extension of the party; empty for an outside number."""
     direction: str = ""
     """Inbound is from RingCentral towards an endpoint."""
     from_: TelephonyEndpoint | None = field(default=None, name="from")
     to: TelephonyEndpoint | None = None
     status: TelephonyStatus
-    missedCall: bool = False
+    missed_call: bool = field(default=False, name="missedCall")
     """Missed."""
-    standAlone: bool = False
+    stand_alone: bool = field(default=False, name="standAlone")
     """Party has no peer."""
     muted: bool = False
     """Muted."""
-    queueCall: bool = False
+    queue_call: bool = field(default=False, name="queueCall")
     """Came through a queue."""
-    conferenceRole: str = ""
+    conference_role: str = field(default="", name="conferenceRole")
     """Host or Participant in a conference."""
 
 
 class TelephonyPeer(Struct, frozen=True, kw_only=True):
     """Where a party that is Gone went."""
 
-    sessionId: str = ""
+    session_id: str = field(default="", name="sessionId")
     """Session."""
-    telephonySessionId: str = ""
+    telephony_session_id: str = field(default="", name="telephonySessionId")
     """Session, telephony id."""
-    partyId: str = ""
+    party_id: str = field(default="", name="partyId")
     """Party."""
 
 
@@ -652,13 +652,13 @@ class TelephonySessionBody(Struct, frozen=True, kw_only=True):
 
     sequence: int = -1
     """Orders the changes of a session; absent (-1) when hydrated by REST."""
-    sessionId: str = ""
+    session_id: str = field(default="", name="sessionId")
     """Legacy session id."""
-    telephonySessionId: Annotated[str, Meta(min_length=1)]
+    telephony_session_id: Annotated[str, Meta(min_length=1)] = field(name="telephonySessionId")
     """The call."""
-    serverId: str = ""
+    server_id: str = field(default="", name="serverId")
     """Telephony server."""
-    eventTime: str = ""
+    event_time: str = field(default="", name="eventTime")
     """When it happened at RingCentral."""
     parties: tuple[TelephonyParty, ...]
     """The parties that changed; in practice one."""
@@ -674,7 +674,7 @@ class TelephonyStatus(Struct, frozen=True, kw_only=True):
     """Why, where given."""
     rcc: bool = False
     """Remote call control."""
-    peerId: TelephonyPeer | None = None
+    peer_id: TelephonyPeer | None = field(default=None, name="peerId")
 
 
 class Timing(Struct, frozen=True, kw_only=True):
