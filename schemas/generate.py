@@ -34,8 +34,7 @@ TOPIC_FIELDS = {
 def load_schemas() -> dict[str, dict[str, Any]]:
     """Every record schema by its file stem, such as `utterance`."""
     return {
-        p.name.removesuffix(".schema.json"): json.loads(p.read_text())
-        for p in sorted(EVENTS.glob("*.schema.json"))
+        p.name.removesuffix(".schema.json"): json.loads(p.read_text()) for p in sorted(EVENTS.glob("*.schema.json"))
     }
 
 
@@ -75,9 +74,7 @@ def render_records(schemas: dict[str, dict[str, Any]]) -> str:
         for wire_name, spec in part["properties"].items():
             attribute = re.sub(r"(?<=[a-z])([A-Z])", r"_\1", wire_name).lower()
             attribute += "_" if keyword.iskeyword(attribute) else ""
-            default = render_default(
-                spec, wire_name if attribute != wire_name else None, wire_name in part["required"]
-            )
+            default = render_default(spec, wire_name if attribute != wire_name else None, wire_name in part["required"])
             lines.append(f"    {attribute}: {render_type(spec)}{default}")
             if spec.get("description"):
                 lines.append(f'    """{spec["description"]}"""')
@@ -116,9 +113,7 @@ def render_default(spec: dict[str, Any], wire_name: str | None, required: bool) 
     default = spec.get("default")
     value = "()" if isinstance(default, list) else repr(default)
     if wire_name is not None:
-        return (
-            f' = field(name="{wire_name}")' if required else f' = field(default={value}, name="{wire_name}")'
-        )
+        return f' = field(name="{wire_name}")' if required else f' = field(default={value}, name="{wire_name}")'
     return "" if required else f" = {value}"
 
 
@@ -249,12 +244,8 @@ def render_asyncapi(schemas: dict[str, dict[str, Any]], topics: list[dict[str, A
 
 def main() -> int:
     """Write the outputs, or with --check compare them."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 when an output has drifted"
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when an output has drifted")
     check = parser.parse_args().check
     schemas, topics = load_schemas(), load_topics()
     outputs = {

@@ -503,9 +503,7 @@ class SupervisionEvent(Struct, frozen=True, kw_only=True):
     """Derived from call, party, attempt and step."""
     call_id: Annotated[str, Meta(min_length=1)]
     """The call: RingCentral's telephonySessionId, opaque."""
-    type: Literal[
-        "requested", "accepted", "invite_received", "media_up", "degraded", "retrying", "failed", "ended"
-    ]
+    type: Literal["requested", "accepted", "invite_received", "media_up", "degraded", "retrying", "failed", "ended"]
     """The step."""
     at: Annotated[datetime, Meta(tz=True)]
     """When. RFC 3339, UTC."""

@@ -1,0 +1,1 @@
+"""Fakes of the chassis's ports, for the services' tests."""

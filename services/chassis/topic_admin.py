@@ -1,0 +1,62 @@
+"""Creating the topics of the registry, with their dead-letter topics, as `schemas/topics` describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import confluent_kafka
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from services.chassis.errors import Fatal, Transient
+from services.chassis.settings import KafkaSettings
+from services.contracts.topics import ALL, Topic
+
+DEAD_LETTER_RETENTION_MS = 14 * 24 * 3_600_000
+
+
+def new_topics(
+    topics: Sequence[Topic[Any]], *, prefix: str, partitions: int | None = None, replication: int = -1
+) -> list[NewTopic]:
+    """What to create: each topic, and `<topic>.dlq` with one partition kept for 14 days.
+
+    `partitions` overrides the schemas' numbers for call-keyed topics (a laptop needs fewer); they must stay equal
+    among themselves, because tables keyed by call are partitioned alike. `replication` -1 is the broker's default.
+    """
+    created = []
+    for topic in topics:
+        config: dict[str, str] = {"cleanup.policy": topic.cleanup_policy}
+        if topic.retention_ms is not None:
+            config["retention.ms"] = str(topic.retention_ms)
+        count = partitions if partitions and topic.key == "call_id" else topic.partitions
+        name = prefix + topic.name
+        created.append(NewTopic(name, num_partitions=count, replication_factor=replication, config=config))
+        dead = {"cleanup.policy": "delete", "retention.ms": str(DEAD_LETTER_RETENTION_MS)}
+        created.append(NewTopic(f"{name}.dlq", num_partitions=1, replication_factor=replication, config=dead))
+    return created
+
+
+def ensure_topics(
+    settings: KafkaSettings, *, topics: Sequence[Topic[Any]] = ALL, partitions: int | None = None,
+    replication: int = -1, timeout_s: float = 30.0,
+) -> list[str]:  # fmt: skip
+    """Create what is missing; returns the names that were created. Raises Transient when the broker is away."""
+    client = AdminClient(settings.kafka_options())
+    wanted = new_topics(topics, prefix=settings.topic_prefix, partitions=partitions, replication=replication)
+    try:
+        existing = set(client.list_topics(timeout=timeout_s).topics)
+    except confluent_kafka.KafkaException as error:
+        raise Transient(
+            f"no broker answers at KAFKA_BOOTSTRAP_SERVERS={settings.kafka_bootstrap_servers} ({error.args[0].name()})"
+        ) from None
+    missing = [topic for topic in wanted if topic.topic not in existing]
+    if not missing:
+        return []
+    for name, future in client.create_topics(missing, operation_timeout=timeout_s).items():
+        try:
+            future.result()
+        except confluent_kafka.KafkaException as error:
+            if error.args[0].code() != confluent_kafka.KafkaError.TOPIC_ALREADY_EXISTS:
+                raise Fatal(f"topic {name} could not be created: {error.args[0].str()}") from None
+    return [topic.topic for topic in missing]
