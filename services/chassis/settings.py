@@ -100,7 +100,7 @@ class ServiceSettings(KafkaSettings):
     group_instance_id: str = Field(
         "",
         validation_alias="KAFKA_GROUP_INSTANCE_ID",
-        description="fixed member id of this replica, such as its pod's name: a restart then takes its own place at once",
+        description="fixed member id of this replica, such as its pod's name: a restart takes its own place at once",
     )
     dead_letter_limit: int = Field(
         100,

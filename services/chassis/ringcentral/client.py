@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 import requests
 import structlog
 from requests.adapters import BaseAdapter
-from ringcentral.platform import Platform  # type: ignore[import-untyped]
+from ringcentral.platform import Platform
 
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.ringcentral.login import DEFAULT_TTL_S, Login

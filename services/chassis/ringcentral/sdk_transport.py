@@ -10,8 +10,8 @@ import threading
 
 import requests
 from requests.adapters import BaseAdapter
-from ringcentral.http.api_response import ApiResponse  # type: ignore[import-untyped]
-from ringcentral.http.client import Client  # type: ignore[import-untyped]
+from ringcentral.http.api_response import ApiResponse
+from ringcentral.http.client import Client
 
 
 class NotOk(Exception):

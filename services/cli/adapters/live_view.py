@@ -48,7 +48,9 @@ class LiveView:
                 case records.Suggestion():
                     cite = record.citations[0]
                     self._console.print(Text(f"          ↳ help   {record.text}", style="green"))
-                    self._console.print(Text(f"            from   {cite.title} ({cite.url or cite.source})", style="green dim"))
+                    self._console.print(
+                        Text(f"            from   {cite.title} ({cite.url or cite.source})", style="green dim")
+                    )
                 case _:
                     return
             if self._live is not None:
@@ -61,5 +63,7 @@ def _line(utterance: records.Utterance) -> Text:
     style = STYLES[utterance.role]
     text = Text(f"[{int(minutes)}:{seconds:04.1f}] ", style="dim")
     text.append(f"{utterance.role:<9}", style=f"bold {style}")
-    text.append(utterance.text + ("" if utterance.is_final else " …"), style=style if utterance.is_final else f"{style} dim")
+    text.append(
+        utterance.text + ("" if utterance.is_final else " …"), style=style if utterance.is_final else f"{style} dim"
+    )
     return text

@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,10 +79,11 @@ class Stack:
 
     def stop(self) -> None:
         """Stop the services, then the simulator, then the broker."""
-        for service in self.services.values():
-            service.process.terminate()
+        services = [service.process for service in self.services.values()]
+        with ThreadPoolExecutor(max_workers=len(SERVICES)) as pool:
+            list(pool.map(lambda child: child.stop(grace_s=10.0), services))
         for child in reversed(self._children):
-            child.stop(grace_s=10.0)
+            child.stop()
         if self._broker is not None:
             self._broker.stop()
 
@@ -181,7 +183,9 @@ class Stack:
         return self.run_dir / "logs" / f"{name}.log"
 
 
-OURS = frozenset({"HEALTH_HOST", "HEALTH_PORT", "RINGCENTRAL_SERVER_URL", "RINGCENTRAL_SIM_PORT", "KAFKA_GROUP_INSTANCE_ID"})
+OURS = frozenset(
+    {"HEALTH_HOST", "HEALTH_PORT", "RINGCENTRAL_SERVER_URL", "RINGCENTRAL_SIM_PORT", "KAFKA_GROUP_INSTANCE_ID"}
+)
 """Set by the stack even where the caller's environment names them; all else the caller may override."""
 
 

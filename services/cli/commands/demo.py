@@ -29,7 +29,9 @@ GRACE_S = 45.0
 
 
 @click.command()
-@click.option("--call", "call_file", type=click.Path(path_type=Path), help="Stereo WAV or FLAC, agent left, customer right.")
+@click.option(
+    "--call", "call_file", type=click.Path(path_type=Path), help="Stereo WAV or FLAC, agent left, customer right."
+)
 @click.option("--conversation", default="broadband_outage", show_default=True, help="One of tests/data/conversations.")
 @click.option("--once", is_flag=True, help="No terminal needed; exit 0 when all is as it should be, else 1.")
 def demo(call_file: Path | None, conversation: str, once: bool) -> None:
@@ -105,7 +107,9 @@ def _report(console: Console, result: dict[str, Any], problems: list[str], path:
     for kind in ("partial", "final"):
         latency = result["latency_ms"][kind]
         console.print(f"  spoken to {kind:<8}    p50 {latency['p50']} ms, p95 {latency['p95']} ms")
-    console.print(f"  audio                 {result['audio']['received_ms']} ms received, {result['audio']['lost_ms']} ms lost")
+    console.print(
+        f"  audio                 {result['audio']['received_ms']} ms received, {result['audio']['lost_ms']} ms lost"
+    )
     console.print(f"  legs, suggestions     {result['legs']}, {len(result['suggestions'])}")
     console.print(f"  wrong speakers        {result['speakers_swapped']}")
     console.print(f"  recording             {result['recording']}", soft_wrap=True)

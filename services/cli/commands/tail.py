@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import Any
 
 import click
 import msgspec
@@ -15,7 +16,7 @@ from services.chassis.records import decode
 from services.chassis.settings import KafkaSettings
 from services.chassis.topic_view import TopicView
 from services.cli.adapters.live_view import LiveView
-from services.contracts.topics import ASSIST_SUGGESTIONS, TRANSCRIPTS_FINAL, TRANSCRIPTS_PARTIAL
+from services.contracts.topics import ASSIST_SUGGESTIONS, TRANSCRIPTS_FINAL, TRANSCRIPTS_PARTIAL, Topic
 
 
 @click.command()
@@ -39,7 +40,7 @@ def tail(call_id: str | None, since_s: int, as_json: bool) -> None:
             elif message.topic is not TRANSCRIPTS_PARTIAL:
                 click.echo(message.value.decode())
 
-        topics = [TRANSCRIPTS_PARTIAL, TRANSCRIPTS_FINAL, ASSIST_SUGGESTIONS]
+        topics: list[Topic[Any]] = [TRANSCRIPTS_PARTIAL, TRANSCRIPTS_FINAL, ASSIST_SUGGESTIONS]
         reader = TopicView(KafkaSettings(), topics=topics, on_record=take, since_ms=since_s * 1000, name="tail")
         reader.start()
         try:

@@ -13,7 +13,9 @@ from services.contracts.topics import ALL
 
 
 @click.command()
-@click.option("--partitions", type=click.IntRange(1), help="Partitions of call-keyed topics (default: as in the schemas).")
+@click.option(
+    "--partitions", type=click.IntRange(1), help="Partitions of call-keyed topics (default: as in the schemas)."
+)
 @click.option("--replication", default=-1, show_default=True, help="Replication factor; -1 is the broker's default.")
 @click.option("--dry-run", is_flag=True, help="Print what would be created, ask no broker.")
 def topics(partitions: int | None, replication: int, dry_run: bool) -> None:

@@ -33,7 +33,9 @@ def check_group_members(members: Iterable[dict[str, Any]], own_extension_id: str
             name="supervisor's permission",
             well=own_extension_id in monitoring,
             found=f"extension {own_extension_id} {'may' if own_extension_id in monitoring else 'may not'} monitor",
-            remedy="" if own_extension_id in monitoring else "give the JWT's extension Monitoring in the agents' groups",
+            remedy=""
+            if own_extension_id in monitoring
+            else "give the JWT's extension Monitoring in the agents' groups",
         ),
     ]
 
