@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import numpy as np
@@ -40,7 +41,9 @@ class Tone:
 
     def __init__(self, seconds: float) -> None:
         at = np.arange(round(seconds * 8000)) / 8000
-        self.pcm: NDArray[np.int16] = (20_000 * np.sin(2 * np.pi * (300 + 200 * at) * at + 0.1)).astype(np.int16)
+        self.pcm: NDArray[np.int16] = (20_000 * np.sin(2 * np.pi * (300 + 200 * at) * at + 0.1)).astype(
+            np.int16
+        )
 
     def read(self, position_samples: int, count: int) -> NDArray[np.int16]:
         """Samples of the tone; fewer at its end."""
@@ -110,7 +113,7 @@ def supervise(**changes: object) -> SuperviseOffer:
 async def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
     """Wait until `condition` holds."""
     async with asyncio.timeout(timeout_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is awaited has no event to wait for
             await asyncio.sleep(0.02)
 
 
@@ -139,7 +142,7 @@ async def test_a_tone_arrives_sample_exact_and_bye_ends_the_call(bench: Bench, t
 
 def _assert_one_unbroken_stream(packets: list[tuple[int, int, bool, bytes]]) -> None:
     assert [marker for _, _, marker, _ in packets] == [True] + [False] * (len(packets) - 1)
-    for (before, at, _, payload), (sequence, timestamp, _, _) in zip(packets, packets[1:], strict=False):
+    for (before, at, _, payload), (sequence, timestamp, _, _) in pairwise(packets):
         assert sequence == (before + 1) % 2**16
         assert timestamp == (at + 160) % 2**32
         assert len(payload) == 160
@@ -289,7 +292,7 @@ async def test_the_phone_may_refresh_hold_and_hang_up(bench: Bench) -> None:
     call = await phone.calls.get()
     await until(lambda: len(call.packets) > 2)
     for method in ("OPTIONS", "INFO", "UPDATE"):
-        assert (await phone.in_dialog(call, method, **{"Session-Expires": "90"})).code == 200
+        assert (await phone.in_dialog(call, method, session_expires="90")).code == 200
     held = await phone.in_dialog(call, "INVITE", phone.sdp(call, "inactive"))
     assert b"a=inactive" in held.body
     await asyncio.sleep(0.1)
@@ -347,7 +350,9 @@ async def test_keepalives_are_answered(bench: Bench) -> None:
     phone.send(b"\r\n\r\n")
     await until(lambda: phone.pongs == 1)
     target = f"sip:{ACCOUNT.domain}"
-    assert (await phone.request("OPTIONS", target, f"<{target}>", "<sip:x@y.com>;tag=1", "c1", {})).code == 200
+    assert (
+        await phone.request("OPTIONS", target, f"<{target}>", "<sip:x@y.com>;tag=1", "c1", {})
+    ).code == 200
 
 
 async def test_sixteen_legs_at_once_stay_whole(bench: Bench) -> None:

@@ -13,6 +13,7 @@ import ssl
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 from pylibsrtp import Error as SrtpError
 from pylibsrtp import Policy, Session
@@ -41,7 +42,7 @@ class UaCall(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The RTP socket is bound."""
-        self.transport = transport  # type: ignore[assignment]
+        self.transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: object) -> None:
         """Keep one RTP packet."""
@@ -156,10 +157,8 @@ class SipUa(asyncio.Protocol, asyncio.DatagramProtocol):  # type: ignore[misc]
         nonce, uri = challenge.parameters["nonce"], f"sip:{self.domain}"
         ha1 = _md5(f"{self.auth_id}:{challenge.parameters['realm']}:{self.password}")
         proof = _md5(f"{ha1}:{nonce}:{_md5(f'REGISTER:{uri}')}")
-        return await self._register(
-            expires,
-            f'Digest username="{self.auth_id}", realm="{self.domain}", nonce="{nonce}", uri="{uri}", response="{proof}"',
-        )
+        who = f'username="{self.auth_id}", realm="{self.domain}"'
+        return await self._register(expires, f'Digest {who}, nonce="{nonce}", uri="{uri}", response="{proof}"')
 
     async def _register(self, expires: int, authorization: str | None) -> Response:
         headers = {
@@ -169,15 +168,25 @@ class SipUa(asyncio.Protocol, asyncio.DatagramProtocol):  # type: ignore[misc]
         if authorization:
             headers["Authorization"] = authorization
         aor = f"<sip:{self.user}@{self.domain}>"
-        return await self.request("REGISTER", f"sip:{self.domain}", aor, f"{aor};tag=ua", self._call_id, headers)
+        return await self.request(
+            "REGISTER", f"sip:{self.domain}", aor, f"{aor};tag=ua", self._call_id, headers
+        )
 
     async def request(
-        self, method: str, uri: str, to: str, from_: str, call_id: str, headers: dict[str, str], body: bytes = b""
+        self,
+        method: str,
+        uri: str,
+        to: str,
+        from_: str,
+        call_id: str,
+        headers: dict[str, str],
+        body: bytes = b"",
     ) -> Response:
         """Send any request and wait for its final answer."""
         self._cseq += 1
         request = Request(method, URI.parse(uri), body)
-        request.headers.set("Via", f"SIP/2.0/{self.transport} {self.local[0]}:{self.local[1]};rport;branch=z9hG4bK{secrets.token_hex(6)}")
+        sent_by, branch = f"{self.local[0]}:{self.local[1]}", f"z9hG4bK{secrets.token_hex(6)}"
+        request.headers.set("Via", f"SIP/2.0/{self.transport} {sent_by};rport;branch={branch}")
         fixed = {"From": from_, "To": to, "Call-ID": call_id, "CSeq": f"{self._cseq} {method}"}
         for name, value in {**fixed, **headers, "Content-Length": str(len(body))}.items():
             request.headers.set(name, value)
@@ -188,18 +197,20 @@ class SipUa(asyncio.Protocol, asyncio.DatagramProtocol):  # type: ignore[misc]
                 if response.code >= 200 and response.cseq.sequence == self._cseq:
                     return response
 
-    async def in_dialog(self, call: UaCall, method: str, body: bytes = b"", **headers: str) -> Response:
+    async def in_dialog(self, call: UaCall, method: str, body: bytes = b"", session_expires: str = "") -> Response:
         """A request within a call that we took."""
-        invite = call.invite
+        invite, headers = call.invite, {"Contact": f"<{self.contact}>"}
         if body:
             headers["Content-Type"] = "application/sdp"
+        if session_expires:
+            headers["Session-Expires"] = session_expires
         return await self.request(
             method,
             str(invite.contact[0].uri),
             invite.headers["From"],
             call.answer_from,
             invite.call_id,
-            {"Contact": f"<{self.contact}>", **headers},
+            headers,
             body,
         )
 

@@ -60,7 +60,9 @@ def open_dialog(
 
 def invite(dialog: Dialog, offer: SuperviseOffer, sdp: bytes | None, *, vsa: str) -> Request:
     """The supervise INVITE; `vsa` is the opaque token in Call-Info and P-Acme-VSA, `sdp` None for a late offer."""
-    request = _request(dialog, "INVITE", dialog.request_uri, dialog.invite_branch, dialog.invite_sequence, dialog.remote)
+    request = _request(
+        dialog, "INVITE", dialog.request_uri, dialog.invite_branch, dialog.invite_sequence, dialog.remote
+    )
     headers = request.headers
     headers.set("User-Agent", USER_AGENT)
     headers.set("Contact", dialog.contact)
@@ -85,7 +87,9 @@ def correlation_headers(offer: SuperviseOffer) -> tuple[tuple[str, str], ...]:
     if offer.headers == "omitted":
         return ()
     session = f"session-id={offer.session_id}"
-    parts = [session] if offer.monitored_party_id is None else [session, f"party-id={offer.monitored_party_id}"]
+    parts = (
+        [session] if offer.monitored_party_id is None else [session, f"party-id={offer.monitored_party_id}"]
+    )
     if offer.headers == "reordered":
         parts.reverse()
     return (

@@ -57,9 +57,10 @@ class Pacer:
         self._timer = self._loop.call_at(self.origin + self._frame * FRAME_S, self._send_due)
 
     def _send_due(self) -> None:
-        first, self._frame = self._frame, max(
-            self._frame, math.floor((self._loop.time() - self.origin) / FRAME_S)
-        ) + 1
+        first, self._frame = (
+            self._frame,
+            max(self._frame, math.floor((self._loop.time() - self.origin) / FRAME_S)) + 1,
+        )
         self._timer = None
         if not self._lines:
             return
@@ -144,7 +145,9 @@ class RtpLine(asyncio.DatagramProtocol):
         if not agreement.sending:
             self._packetizer.skip(FRAME_SAMPLES)
             return
-        packet = self._protect(self._packetizer.packet(self._payload(frame * FRAME_SAMPLES - self._start_sample)))
+        packet = self._protect(
+            self._packetizer.packet(self._payload(frame * FRAME_SAMPLES - self._start_sample))
+        )
         delay_s = self._network.delay_s()
         if delay_s is None:
             self.packets_lost += 1

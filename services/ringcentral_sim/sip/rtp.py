@@ -54,9 +54,7 @@ def protection(crypto: Crypto | None) -> Protect:
     """How packets are protected under `crypto`; not at all without."""
     if crypto is None:
         return bytes
-    policy = Policy(
-        key=crypto.key, ssrc_type=Policy.SSRC_ANY_OUTBOUND, srtp_profile=_PROFILES[crypto.suite]
-    )
+    policy = Policy(key=crypto.key, ssrc_type=Policy.SSRC_ANY_OUTBOUND, srtp_profile=_PROFILES[crypto.suite])
     return Session(policy).protect
 
 

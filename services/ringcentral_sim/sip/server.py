@@ -184,7 +184,8 @@ class SipServer:
 
     def on_closed(self, flow: Flow) -> None:
         """A connection is gone, and with it what was registered over it."""
-        self._streams.discard(flow)  # type: ignore[arg-type]
+        if isinstance(flow, StreamFlow):
+            self._streams.discard(flow)
         self._registrar.drop_flow(flow)
         for leg in tuple(self._legs.values()):
             if leg.flow == flow:
@@ -210,7 +211,9 @@ class SipServer:
         lines: list[RtpLine] = []
         for place in range(len(informations)):
             network = Network(self._options.impairments, self._legs_placed * 2 + place)
-            lines.append(await open_line(self._host, self._options.rtp_ports, self._pacer, network, self._rng))
+            lines.append(
+                await open_line(self._host, self._options.rtp_ports, self._pacer, network, self._rng)
+            )
         return LegMedia(
             lines,
             informations,
@@ -282,7 +285,9 @@ def _refreshed(response: Response, request: Request, leg: SuperviseLeg) -> Respo
     response.headers.set("Supported", SUPPORTED)
     expires = request.headers.get("Session-Expires")
     if expires is not None:
-        response.headers.set("Session-Expires", expires if "refresher" in expires else f"{expires};refresher=uac")
+        response.headers.set(
+            "Session-Expires", expires if "refresher" in expires else f"{expires};refresher=uac"
+        )
         response.headers.set("Require", "timer")
     return response
 

@@ -15,12 +15,14 @@ Address = tuple[str, int]
 
 
 class Flow(Protocol):
-    """One path to one client; hashable, and equal to itself only or to the same UDP address pair."""
+    """One path to one client; equal to itself, and over UDP to any other to the same address."""
 
     transport: Transport
     reliable: bool
     peer: Address
     sent_by: Address
+
+    def __hash__(self) -> int: ...
 
     @property
     def closed(self) -> bool:
