@@ -1,0 +1,1 @@
+"""A RingCentral to run and test against: REST, events, SIP and RTP. It knows nothing of the product."""
