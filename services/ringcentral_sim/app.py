@@ -21,7 +21,7 @@ from services.ringcentral_sim.calls.legs import Legs
 from services.ringcentral_sim.clock import SystemClock
 from services.ringcentral_sim.config import SimulatorSettings
 from services.ringcentral_sim.control import api as control
-from services.ringcentral_sim.domain.company import default_company
+from services.ringcentral_sim.domain.company import Company, default_company
 from services.ringcentral_sim.domain.errors import ApiError
 from services.ringcentral_sim.domain.faults import Counters, Faults
 from services.ringcentral_sim.domain.ports import Clock, SipSide, WebhookPoster
@@ -34,6 +34,7 @@ from services.ringcentral_sim.events.socket import serve_socket
 from services.ringcentral_sim.events.webhook import HttpxPoster, Webhooks
 from services.ringcentral_sim.rest import directory, groups, oauth, subscriptions, telephony
 from services.ringcentral_sim.rest.gate import worded
+from services.ringcentral_sim.sip_bridge import SipBridge, accounts_of
 from services.ringcentral_sim.sip_off import NoSip
 from services.ringcentral_sim.tasks import Tasks
 from services.ringcentral_sim.world import World
@@ -50,6 +51,13 @@ def _session_ids() -> tuple[str, str]:
     return f"a{secrets.token_hex(5)}z{secrets.token_hex(2)}", str(529_000_000_000 + secrets.randbelow(10**9))
 
 
+def company_of(settings: SimulatorSettings) -> Company:
+    """The seed company under these settings."""
+    return default_company(
+        sip_domain=settings.sip_domain, supervisor_jwt=settings.jwt, more_agents=settings.more_agents
+    )
+
+
 def build_world(
     settings: SimulatorSettings,
     *,
@@ -59,9 +67,7 @@ def build_world(
     session_ids: Callable[[], tuple[str, str]] = _session_ids,
 ) -> World:
     """All parts of a simulator, not yet listening."""
-    company = default_company(
-        sip_domain=settings.sip_domain, supervisor_jwt=settings.jwt, more_agents=settings.more_agents
-    )
+    company = company_of(settings)
     counters, tasks, store = Counters(), Tasks(), SubscriptionStore()
     faults = Faults(error_shape=settings.error_shape)
     delays = random.Random(settings.seed)
@@ -172,7 +178,6 @@ def build_app(world: World) -> Starlette:
 
 def build_simulator(settings: SimulatorSettings) -> tuple[World, Starlette]:
     """A simulator on the real clock, with its SIP side when settings.sip_enabled."""
-    world = build_world(
-        settings, sip=NoSip(), poster=HttpxPoster(settings.webhook_timeout_s), clock=SystemClock()
-    )
+    sip: SipSide = SipBridge(accounts_of(company_of(settings)), settings) if settings.sip_enabled else NoSip()
+    world = build_world(settings, sip=sip, poster=HttpxPoster(settings.webhook_timeout_s), clock=SystemClock())
     return world, build_app(world)

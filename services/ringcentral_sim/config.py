@@ -27,9 +27,7 @@ class SimulatorSettings(BaseSettings):
     jwt: str = Field("sim-jwt-supervisor", description="JWT of the supervisor extension 700200300")
     issue_refresh_tokens: bool = Field(False, description="app setting: whether logins get a refresh token")
     access_token_ttl_s: int = Field(3600, ge=1, description="default life of an access token")
-    max_sessions: int = Field(
-        5, ge=1, description="parallel OAuth sessions a user; the oldest dies beyond it"
-    )
+    max_sessions: int = Field(5, ge=1, description="parallel OAuth sessions a user; the oldest dies beyond it")
 
     rate_light: int = Field(50, ge=1, description="Light requests a minute and user")
     rate_medium: int = Field(40, ge=1, description="Medium requests a minute and user")
@@ -45,26 +43,24 @@ class SimulatorSettings(BaseSettings):
     sip_public_host: str = Field("", description="host that sip-info advertises; empty takes sip_host")
     sip_port: int = Field(5090, ge=0, le=65535, description="SIP over UDP and TCP; 0 takes a free one")
     sip_tls_port: int = Field(5096, ge=0, le=65535, description="SIP over TLS; 0 takes a free one")
+    sip_max_expires_s: int = Field(60, ge=5, description="longest registration granted")
+    sip_silence_bye_s: float | None = Field(None, gt=0, description="BYE a leg whose client sends no RTP so long")
+    rtp_first_port: int = Field(0, ge=0, le=65535, description="first RTP port; 0 takes any free ones")
+    rtp_last_port: int = Field(0, ge=0, le=65535, description="last RTP port")
     sip_domain: str = Field("sip.sim.example", description="SIP domain and digest realm")
 
     ws_recovery_buffer: int = Field(100, ge=1, description="notifications kept for recovery")
-    ws_recovery_timeout_s: float = Field(
-        180.0, ge=0, description="window in which a connection may be recovered"
-    )
+    ws_recovery_timeout_s: float = Field(180.0, ge=0, description="window in which a connection may be recovered")
     ws_idle_timeout_s: float = Field(1800.0, gt=0, description="silence of the client that ends in WSG-902")
     ws_absolute_timeout_s: float = Field(86400.0, gt=0, description="life of a connection, ended by WSG-903")
     ws_token_ttl_s: int = Field(30, ge=1, description="life of a wstoken; it works once")
 
     webhook_allow_http: bool = Field(True, description="accept http:// webhook addresses (SUB-523 otherwise)")
     webhook_timeout_s: float = Field(3.0, gt=0, description="time a webhook address has to answer")
-    webhook_blacklist_after_s: float = Field(
-        600.0, ge=0, description="failing for so long blacklists a webhook"
-    )
+    webhook_blacklist_after_s: float = Field(600.0, ge=0, description="failing for so long blacklists a webhook")
 
     active_calls_lag_s: float = Field(5.0, ge=0, description="active-calls shows a call this late")
-    active_calls_linger_s: float = Field(
-        120.0, ge=0, description="active-calls keeps a finished call so long"
-    )
+    active_calls_linger_s: float = Field(120.0, ge=0, description="active-calls keeps a finished call so long")
     event_delay_ms: tuple[int, int] = Field((14, 113), description="range of timestamp minus eventTime")
     invite_delay_ms: int = Field(50, ge=0, description="from the supervise reply to the INVITE")
 

@@ -16,7 +16,7 @@ RATE_HZ = 8000
 WANTED = "wanted: a stereo WAV or FLAC file, left channel the agent, right channel the customer"
 
 
-class BadAudio(Exception):  # noqa: N818 - reads as what it says
+class BadAudio(Exception):
     """The file cannot be played; the text is one line that says what is wanted."""
 
 

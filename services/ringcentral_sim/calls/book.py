@@ -58,9 +58,7 @@ class CallBook:
             raise not_found("telephonySessionId", session_id)
         return entry.session
 
-    def active_calls(
-        self, extension_id: str | None, *, lag_s: float, linger_s: float
-    ) -> list[dict[str, Any]]:
+    def active_calls(self, extension_id: str | None, *, lag_s: float, linger_s: float) -> list[dict[str, Any]]:
         """Call-log records, newest first: late by `lag_s`, kept `linger_s` after the end."""
         now = self._clock.now()
         records: list[dict[str, Any]] = []

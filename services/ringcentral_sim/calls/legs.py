@@ -17,7 +17,8 @@ from services.ringcentral_sim.domain.supervision import SuperviseRequest, refusa
 from services.ringcentral_sim.tasks import Tasks
 
 log = structlog.get_logger()
-LATCH_TIMEOUT_S = 30.0
+# The SIP side sends to the address of the SDP after so long without a packet from the client.
+LATCH_TIMEOUT_S = 3.0
 
 
 @dataclass(slots=True)
@@ -31,14 +32,15 @@ class Leg:
     sip: SuperviseLeg | None = None
     sip_call_id: str | None = None
     side: str | None = None
+    latched: bool = False
     audio_started_at: datetime | None = None
 
 
-class LatchListener(Protocol):
+class LegListener(Protocol):
     """The running call, told when a leg can carry audio."""
 
-    def leg_latched(self, leg: Leg) -> None:
-        """The client's first RTP packet arrived."""
+    def leg_ready(self, leg: Leg) -> None:
+        """Its first RTP packet arrived, or it has had its time."""
 
 
 class Legs:
@@ -65,7 +67,7 @@ class Legs:
         self._tasks = tasks
         self._invite_delay_s = invite_delay_s
         self._legs: list[Leg] = []
-        self.listeners: dict[str, LatchListener] = {}
+        self.listeners: dict[str, LegListener] = {}
 
     def of(self, session_id: str) -> list[Leg]:
         """Legs of a session in order of request."""
@@ -108,9 +110,7 @@ class Legs:
                 self._tasks.spawn(self._invite_later(leg, offer), f"leg {party.id}")
         return party
 
-    def hang_up(
-        self, session_id: str, *, monitored: str | None = None, supervisor: str | None = None
-    ) -> None:
+    def hang_up(self, session_id: str, *, monitored: str | None = None, supervisor: str | None = None) -> None:
         """BYE the legs of the session: all, those on a party, or a supervisor's own."""
         for leg in self.of(session_id):
             wanted = (monitored is None and supervisor is None) or (
@@ -155,11 +155,12 @@ class Legs:
     async def _carry(self, leg: Leg) -> None:
         assert leg.sip is not None
         ended = self._tasks.spawn(self._watch_end(leg, leg.sip), f"end of {leg.supervisor_party_id}")
-        if await leg.sip.latched(LATCH_TIMEOUT_S) and leg.state == "answered":
-            leg.state = "latched"
+        leg.latched = await leg.sip.latched(LATCH_TIMEOUT_S)
+        if leg.state == "answered":
+            leg.state = "ready"
             listener = self.listeners.get(leg.session_id)
             if listener is not None:
-                listener.leg_latched(leg)
+                listener.leg_ready(leg)
         await ended
 
     async def _watch_end(self, leg: Leg, sip: SuperviseLeg) -> None:

@@ -70,7 +70,7 @@ class CallRun:
         if not script.cancelled() and (error := script.exception()) is not None:
             raise error
 
-    def leg_latched(self, leg: Leg) -> None:
+    def leg_ready(self, leg: Leg) -> None:
         """Let a late leg in at the current position, or open the gate when everyone is heard."""
         leg.side = self._side(leg)
         if self._audio_zero is not None:
@@ -87,9 +87,7 @@ class CallRun:
             return
         self.state, self.answered_at = "answered", self._clock.now()
         answered = self._clock.monotonic()
-        zero = (
-            answered if self.plan.wait_supervised_s is None else await self._gate(self.plan.wait_supervised_s)
-        )
+        zero = answered if self.plan.wait_supervised_s is None else await self._gate(self.plan.wait_supervised_s)
         self._begin_audio(zero)
         await self._steps(talk_steps(self.plan.flow, self.plan.holds, self.plan.flow_at_ms), zero)
         await self._until(zero + self.plan.recording.duration_s + AFTER_AUDIO_S)
@@ -121,7 +119,7 @@ class CallRun:
         leg.state, leg.audio_started_at = "playing", self._wall(start_at)
 
     def _ready(self) -> list[Leg]:
-        return [leg for leg in self._legs.of(self.session_id) if leg.state == "latched"]
+        return [leg for leg in self._legs.of(self.session_id) if leg.state == "ready"]
 
     def _side(self, leg: Leg) -> str:
         if leg.monitored_party_id is None:

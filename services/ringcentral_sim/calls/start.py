@@ -17,7 +17,7 @@ from services.ringcentral_sim.world import World
 SILENT_CALL_S = 10.0
 
 
-class BadCall(Exception):  # noqa: N818 - reads as what it says
+class BadCall(Exception):
     """The request cannot be played; one line says why."""
 
 

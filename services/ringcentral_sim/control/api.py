@@ -99,15 +99,11 @@ def routes(world: World) -> list[Route]:
         body = await _parsed(request, FaultsBody)
         if isinstance(body, Response):
             return body
-        for name, value in body.model_dump(
-            exclude={"drop_websockets", "kill_tokens"}, exclude_none=True
-        ).items():
+        for name, value in body.model_dump(exclude={"drop_websockets", "kill_tokens"}, exclude_none=True).items():
             setattr(world.faults, name, value)
         dropped = world.gateway.drop_all() if body.drop_websockets else 0
         killed = world.tokens.kill_all() if body.kill_tokens else 0
-        return JSONResponse(
-            {**faults_view(world.faults), "dropped_websockets": dropped, "killed_tokens": killed}
-        )
+        return JSONResponse({**faults_view(world.faults), "dropped_websockets": dropped, "killed_tokens": killed})
 
     async def health(request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -158,6 +154,7 @@ def call_view(world: World, run: CallRun) -> dict[str, Any]:
                 "monitoredRole": roles.get(leg.monitored_party_id or ""),
                 "side": leg.side,
                 "state": leg.state,
+                "latched": leg.latched,
                 "sipCallId": leg.sip_call_id,
                 "audioStartedAt": _time(leg.audio_started_at),
             }
@@ -179,9 +176,7 @@ def faults_view(faults: Faults) -> dict[str, Any]:
 def state_view(world: World) -> dict[str, Any]:
     """Registrations, counters and what is going on."""
     return {
-        "registrations": {
-            d.id: world.sip.is_registered(d.id) for d in world.company.devices.values() if d.password
-        },
+        "registrations": {d.id: world.sip.is_registered(d.id) for d in world.company.devices.values() if d.password},
         "counters": asdict(world.counters),
         "faults": faults_view(world.faults),
         "subscriptions": len(world.subscriptions.items),

@@ -108,9 +108,7 @@ def default_company(*, sip_domain: str, supervisor_jwt: str, more_agents: int = 
         )
         for i, name in enumerate(names)
     ]
-    menu = Extension(
-        id="700200390", number="900", name="Main Menu", type="IvrMenu", direct_number="+15550100999"
-    )
+    menu = Extension(id="700200390", number="900", name="Main Menu", type="IvrMenu", direct_number="+15550100999")
     extensions = {e.id: e for e in [*people, *staff, menu]}
     devices = {
         SUPERVISOR_DEVICE_ID: Device(
@@ -140,9 +138,7 @@ def default_company(*, sip_domain: str, supervisor_jwt: str, more_agents: int = 
     }
     for i, agent in enumerate(staff):
         device_id = str(801000000771 + i)
-        devices[device_id] = Device(
-            id=device_id, type="SoftPhone", name=f"{agent.name} app", extension_id=agent.id
-        )
+        devices[device_id] = Device(id=device_id, type="SoftPhone", name=f"{agent.name} app", extension_id=agent.id)
     monitored = {e.id: ("Monitored",) for e in staff if e.name != "Agent Dee"}
     watchers = {e.id: ("Monitoring",) for e in people}
     groups = {"900100": Group("900100", "Desk A", members={**watchers, **monitored})}

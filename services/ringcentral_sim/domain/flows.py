@@ -144,9 +144,7 @@ FLOWS: Mapping[str, Flow] = {flow.name: flow for flow in _ALL}
 def hold_steps(holds: tuple[tuple[int, int], ...]) -> tuple[Step, ...]:
     """The agent's party on Hold and Answered again, at ms of the recording."""
     return tuple(
-        step
-        for start, end in holds
-        for step in (Step(start, "agent", "Hold"), Step(end, "agent", "Answered"))
+        step for start, end in holds for step in (Step(start, "agent", "Hold"), Step(end, "agent", "Answered"))
     )
 
 

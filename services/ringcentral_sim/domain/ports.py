@@ -55,7 +55,7 @@ class SuperviseOffer:
     two_media_lines: bool = False
 
 
-class InviteRefused(Exception):  # noqa: N818 - the name says what the far end did
+class InviteRefused(Exception):
     """The client answered the INVITE with a final status that is not 2xx, or never answered (408)."""
 
     def __init__(self, status: int, reason: str) -> None:

@@ -115,9 +115,7 @@ class SubscriptionStore:
         self.drop_expired(now)
         found = self.items.get(subscription_id)
         if found is None or found.owner_id != owner_id:
-            raise ApiError(
-                404, "SUB-507", "Subscription is not found or expired", "subscriptionId", subscription_id
-            )
+            raise ApiError(404, "SUB-507", "Subscription is not found or expired", "subscriptionId", subscription_id)
         return found
 
     def drop_expired(self, now: datetime) -> None:

@@ -22,9 +22,7 @@ class SuperviseRequest:
     party_id: str | None = None
 
 
-def refusal(
-    ask: SuperviseRequest, session: Session, company: Company, *, device_online: bool
-) -> ApiError | None:
+def refusal(ask: SuperviseRequest, session: Session, company: Company, *, device_online: bool) -> ApiError | None:
     """The first rule that the request breaks, or None."""
     return (
         _shape(ask, session, company)

@@ -40,9 +40,7 @@ class TokenStore:
     access_ttl_s: int = 3600
     _grants: list[Grant] = field(default_factory=list)
 
-    def login(
-        self, owner_id: str, now: float, ttl_s: int | None = None, refresh_ttl_s: int | None = None
-    ) -> Grant:
+    def login(self, owner_id: str, now: float, ttl_s: int | None = None, refresh_ttl_s: int | None = None) -> Grant:
         """A new session; the oldest one beyond the cap loses its tokens."""
         ttl = self.access_ttl_s if ttl_s is None else ttl_s
         refresh_ttl = min(refresh_ttl_s or 604_800, REFRESH_TTL_MAX_S)
@@ -67,9 +65,7 @@ class TokenStore:
         for grant in self._grants:
             if token == grant.previous_refresh:
                 used_at = grant.first_used_at
-                deadline = (
-                    grant.refreshed_at + UNUSED_GRACE_S if used_at is None else used_at + REUSED_GRACE_S
-                )
+                deadline = grant.refreshed_at + UNUSED_GRACE_S if used_at is None else used_at + REUSED_GRACE_S
                 if now < deadline:
                     return grant
                 break

@@ -88,9 +88,7 @@ class Gateway:
             self._counters.websocket_recoveries += 1
             state = {"recoveryState": "Successful"}
         else:
-            channel = Channel(
-                self._new_id("c"), ticket.owner_id, self.limits.buffer_size, self.limits.recovery_s
-            )
+            channel = Channel(self._new_id("c"), ticket.owner_id, self.limits.buffer_size, self.limits.recovery_s)
             self._channels[channel.id] = channel
             if wsc:
                 state = {"recoveryState": "Failed", "recoveryErrorCode": "WSG-901"}

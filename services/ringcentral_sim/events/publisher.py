@@ -53,9 +53,7 @@ class Publisher:
         body = session.event_body(party, at)
         self._tails[session.id] = self._tasks.spawn(self._later(previous, due, party, body), "notify")
 
-    async def _later(
-        self, previous: asyncio.Task[Any] | None, due: float, party: Party, body: dict[str, Any]
-    ) -> None:
+    async def _later(self, previous: asyncio.Task[Any] | None, due: float, party: Party, body: dict[str, Any]) -> None:
         if previous is not None:
             await asyncio.wait({previous})
         await self._clock.sleep(due - self._clock.monotonic())

@@ -57,9 +57,7 @@ async def _write(websocket: WebSocket, connection: Connection) -> None:
             return
 
 
-async def _read(
-    websocket: WebSocket, connection: Connection, gateway: Gateway, app: ASGIApp, tasks: Tasks
-) -> None:
+async def _read(websocket: WebSocket, connection: Connection, gateway: Gateway, app: ASGIApp, tasks: Tasks) -> None:
     host = websocket.headers.get("host", "localhost")
     active: set[asyncio.Task[Any]] = set()
     while True:

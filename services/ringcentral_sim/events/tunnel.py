@@ -21,9 +21,7 @@ class Reply:
     body: Any
 
 
-async def call_app(
-    app: ASGIApp, *, method: str, path: str, token: str, body: Any, channel_id: str, host: str
-) -> Reply:
+async def call_app(app: ASGIApp, *, method: str, path: str, token: str, body: Any, channel_id: str, host: str) -> Reply:
     """Run `app` on a request of the channel's owner; its id travels in the scope, out of clients' reach."""
     parts = urlsplit(path)
     payload = b"" if body is None else json.dumps(body).encode()

@@ -24,9 +24,7 @@ def routes(world: World) -> list[Route]:
         guarded(world, "GET", one, "light", "ReadAccounts", _extension),
         guarded(world, "GET", one + "/device", "light", "ReadAccounts", _devices),
         guarded(world, "GET", ACCOUNT + "/device/{device}", "light", "ReadCompanyDevices", _device),
-        guarded(
-            world, "GET", ACCOUNT + "/device/{device}/sip-info", "light", "ReadCompanyDevices", _sip_info
-        ),
+        guarded(world, "GET", ACCOUNT + "/device/{device}/sip-info", "light", "ReadCompanyDevices", _sip_info),
         guarded(world, "POST", API + "/client-info/sip-provision", "heavy", "VoipCalling", _sip_provision),
     ]
 

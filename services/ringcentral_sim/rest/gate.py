@@ -32,9 +32,7 @@ class Caller:
 Handler = Callable[[World, Request, Caller], Awaitable[Response]]
 
 
-def guarded(
-    world: World, method: str, path: str, group: str, permission: str | None, handler: Handler
-) -> Route:
+def guarded(world: World, method: str, path: str, group: str, permission: str | None, handler: Handler) -> Route:
     """A route that authenticates, counts against `group`, checks `permission` and words errors."""
 
     async def endpoint(request: Request) -> Response:
@@ -47,9 +45,7 @@ def guarded(
             if account not in ("~", world.company.account_id):
                 raise not_found("accountId", account)
             if permission is not None and permission not in extension.permissions:
-                raise ApiError(
-                    403, "CMN-408", f"In order to call this API endpoint, user needs [{permission}]"
-                )
+                raise ApiError(403, "CMN-408", f"In order to call this API endpoint, user needs [{permission}]")
             reply = await handler(world, request, Caller(extension, grant))
         except ApiError as error:
             reply = worded(world, error)

@@ -103,9 +103,7 @@ async def _members(world: World, request: Request, caller: Caller) -> Response:
         }
         for member, permissions in group.members.items()
     ]
-    return JSONResponse(
-        page_of(shown, f"{_url(world, request)}/{group.id}/members", dict(request.query_params))
-    )
+    return JSONResponse(page_of(shown, f"{_url(world, request)}/{group.id}/members", dict(request.query_params)))
 
 
 async def _assign(world: World, request: Request, caller: Caller) -> Response:

@@ -17,9 +17,7 @@ from services.ringcentral_sim.rest.gate import Caller, base_url, guarded, spend,
 from services.ringcentral_sim.world import World
 
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-SCOPE = (
-    "CallControl EditExtensions ReadAccounts ReadCallLog SubscriptionWebhook VoipCalling WebSocketsSubscription"
-)
+SCOPE = "CallControl EditExtensions ReadAccounts ReadCallLog SubscriptionWebhook VoipCalling WebSocketsSubscription"
 
 
 def routes(world: World) -> list[Route]:

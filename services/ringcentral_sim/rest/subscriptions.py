@@ -37,9 +37,7 @@ def routes(world: World) -> list[Route]:
     ]
 
 
-def _filters(
-    world: World, caller: Caller, body: dict[str, Any]
-) -> tuple[tuple[Filter, ...], tuple[Refused, ...]]:
+def _filters(world: World, caller: Caller, body: dict[str, Any]) -> tuple[tuple[Filter, ...], tuple[Refused, ...]]:
     texts = body.get("eventFilters")
     if not isinstance(texts, list) or not texts or not all(isinstance(t, str) for t in texts):
         raise ApiError(400, "CMN-101", "Parameter [eventFilters] is required", "eventFilters")
@@ -86,9 +84,7 @@ async def _create(world: World, request: Request, caller: Caller) -> Response:
         case "WebSocket":
             _bind(world, request, subscription)
         case other:
-            raise ApiError(
-                400, "CMN-101", "Parameter [transportType] is invalid", "transportType", str(other)
-            )
+            raise ApiError(400, "CMN-101", "Parameter [transportType] is invalid", "transportType", str(other))
     reply = JSONResponse(subscription.info(now))
     if subscription.transport == "WebSocket":
         reply.headers["WSG-SubscriptionId"] = subscription.id
@@ -111,9 +107,7 @@ def _bind(world: World, request: Request, subscription: Subscription) -> None:
 
 
 def _mine(world: World, request: Request, caller: Caller) -> Subscription:
-    return world.subscriptions.get(
-        request.path_params["subscription"], caller.extension.id, world.clock.now()
-    )
+    return world.subscriptions.get(request.path_params["subscription"], caller.extension.id, world.clock.now())
 
 
 async def _list(world: World, request: Request, caller: Caller) -> Response:
@@ -130,9 +124,7 @@ async def _get(world: World, request: Request, caller: Caller) -> Response:
 async def _replace(world: World, request: Request, caller: Caller) -> Response:
     subscription = _mine(world, request, caller)
     if subscription.transport == "WebSocket":
-        raise ApiError(
-            400, "CMN-101", "A WebSocket subscription cannot be updated", "transportType", "WebSocket"
-        )
+        raise ApiError(400, "CMN-101", "A WebSocket subscription cannot be updated", "transportType", "WebSocket")
     body = await json_object(request)
     filters, refused = _filters(world, caller, body)
     mode = body.get("deliveryMode")

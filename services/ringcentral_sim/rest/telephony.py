@@ -101,6 +101,4 @@ async def _active_calls(world: World, request: Request, caller: Caller) -> Respo
     if "direction" in query:
         records = [r for r in records if r["direction"] == query["direction"]]
     scope = f"/extension/{of}" if of else ""
-    return JSONResponse(
-        page_of(records, f"{account_url(world, request)}{scope}/active-calls", query, totals=False)
-    )
+    return JSONResponse(page_of(records, f"{account_url(world, request)}{scope}/active-calls", query, totals=False))

@@ -141,13 +141,9 @@ class Lab:
 
     def __init__(self, **settings: Any) -> None:
         self.clock, self.sip, self.poster = VirtualClock(), ScriptedSip(), ScriptedPoster()
-        self.world = build_world(
-            SimulatorSettings(**settings), sip=self.sip, poster=self.poster, clock=self.clock
-        )
+        self.world = build_world(SimulatorSettings(**settings), sip=self.sip, poster=self.poster, clock=self.clock)
         self.app = build_app(self.world)
-        self.http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=self.app), base_url="http://sim.example"
-        )
+        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app), base_url="http://sim.example")
 
     async def start(self) -> None:
         self.world.sip_addresses = await self.sip.start()
