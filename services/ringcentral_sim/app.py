@@ -71,7 +71,7 @@ def build_world(
     counters, tasks, store = Counters(), Tasks(), SubscriptionStore()
     faults = Faults(error_shape=settings.error_shape)
     delays = random.Random(settings.seed)
-    low_ms, high_ms = settings.event_delay_ms
+    low_ms, high_ms = settings.event_delay_min_ms, settings.event_delay_max_ms
     publisher = Publisher(
         clock=clock,
         tasks=tasks,
@@ -161,7 +161,8 @@ def build_app(world: World) -> Starlette:
     async def unknown(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         code = {404: "CMN-120", 405: "CMN-120"}.get(status, "CMN-203")
-        return worded(world, ApiError(status, code, f"Invalid URI [{request.method} {request.url.path}]"))
+        message = "Internal server error" if status == 500 else f"Invalid URI [{request.method} {request.url.path}]"
+        return worded(world, ApiError(status, code, message))
 
     async def socket(websocket: WebSocket) -> None:
         await serve_socket(websocket, world.gateway, app)
@@ -170,7 +171,7 @@ def build_app(world: World) -> Starlette:
     routes = [route for table in tables for route in table.routes(world)]
     app = Starlette(
         routes=[*routes, WebSocketRoute("/ws", socket)],
-        exception_handlers={HTTPException: unknown},
+        exception_handlers={HTTPException: unknown, Exception: unknown},
         lifespan=lifespan,
     )
     return app

@@ -40,7 +40,9 @@ class SimulatorSettings(BaseSettings):
 
     sip_enabled: bool = Field(True, description="false starts no SIP server: supervision is then refused")
     sip_host: str = Field("127.0.0.1", description="address the SIP and RTP sockets bind")
-    sip_public_host: str = Field("", description="host that sip-info advertises; empty takes sip_host")
+    sip_public_host: str = Field(
+        "", description="host that sip-info and SDP name; empty takes sip_host, or this host's address for 0.0.0.0"
+    )
     sip_port: int = Field(5090, ge=0, le=65535, description="SIP over UDP and TCP; 0 takes a free one")
     sip_tls_port: int = Field(5096, ge=0, le=65535, description="SIP over TLS; 0 takes a free one")
     sip_max_expires_s: int = Field(60, ge=5, description="longest registration granted")
@@ -61,7 +63,8 @@ class SimulatorSettings(BaseSettings):
 
     active_calls_lag_s: float = Field(5.0, ge=0, description="active-calls shows a call this late")
     active_calls_linger_s: float = Field(120.0, ge=0, description="active-calls keeps a finished call so long")
-    event_delay_ms: tuple[int, int] = Field((14, 113), description="range of timestamp minus eventTime")
+    event_delay_min_ms: int = Field(14, ge=0, description="shortest time from a change to its notification")
+    event_delay_max_ms: int = Field(113, ge=0, description="longest time from a change to its notification")
     invite_delay_ms: int = Field(50, ge=0, description="from the supervise reply to the INVITE")
 
     start_audio: Literal["answered", "supervised"] = Field(

@@ -35,11 +35,20 @@ def accounts_of(company: Company) -> list[SipAccount]:
 def sip_options(settings: SimulatorSettings) -> sip.SipOptions:
     """The SIP side's knobs, from the settings."""
     return sip.SipOptions(
-        public_host=settings.sip_public_host or None,
+        public_host=advertised_host(settings),
         max_expires_s=settings.sip_max_expires_s,
         rtp_ports=(settings.rtp_first_port, settings.rtp_last_port),
         silence_bye_s=settings.sip_silence_bye_s,
     )
+
+
+def advertised_host(settings: SimulatorSettings) -> str:
+    """The IP address that sip-info and SDP name: SDP takes no 0.0.0.0 and clients resolve no container names."""
+    if settings.sip_public_host:
+        return socket.gethostbyname(settings.sip_public_host)
+    if settings.sip_host == "0.0.0.0":
+        return socket.gethostbyname(socket.gethostname())
+    return settings.sip_host
 
 
 class SipBridge:
@@ -71,7 +80,8 @@ class SipBridge:
                     raise
                 continue
             self._server = server
-            return SipAddresses(udp=bound.udp, tcp=bound.tcp, tls=bound.tls)
+            host = advertised_host(self._settings)
+            return SipAddresses(udp=(host, bound.udp[1]), tcp=(host, bound.tcp[1]), tls=(host, bound.tls[1]))
         raise OSError(errno.EADDRINUSE, "no port is free for SIP over both UDP and TCP")
 
     async def stop(self) -> None:

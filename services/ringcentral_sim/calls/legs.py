@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -19,6 +20,7 @@ from services.ringcentral_sim.tasks import Tasks
 log = structlog.get_logger()
 # The SIP side sends to the address of the SDP after so long without a packet from the client.
 LATCH_TIMEOUT_S = 3.0
+HEAD_START_S = 0.5
 
 
 @dataclass(slots=True)
@@ -104,8 +106,7 @@ class Legs:
             case "none":
                 leg.state = "no_invite"
             case "before_reply":
-                if await self._invite(leg, offer):
-                    self._tasks.spawn(self._carry(leg), f"leg {party.id}")
+                await self._invite_first(leg, offer)
             case "after_reply":
                 self._tasks.spawn(self._invite_later(leg, offer), f"leg {party.id}")
         return party
@@ -122,6 +123,18 @@ class Legs:
             if leg.sip is not None and leg.state != "ended":
                 self._tasks.spawn(leg.sip.bye(), f"bye {leg.supervisor_party_id}")
             leg.state = "ended"
+
+    async def _invite_first(self, leg: Leg, offer: SuperviseOffer) -> None:
+        """Give the INVITE a head start; a client that answers only after our reply is not waited for."""
+        placed = self._tasks.spawn(self._invite(leg, offer), f"invite {leg.supervisor_party_id}")
+        pause = asyncio.ensure_future(self._clock.sleep(HEAD_START_S))
+        await asyncio.wait({placed, pause}, return_when=asyncio.FIRST_COMPLETED)
+        pause.cancel()
+        self._tasks.spawn(self._carry_once(leg, placed), f"leg {leg.supervisor_party_id}")
+
+    async def _carry_once(self, leg: Leg, placed: asyncio.Task[bool]) -> None:
+        if await placed:
+            await self._carry(leg)
 
     async def _invite_later(self, leg: Leg, offer: SuperviseOffer) -> None:
         await self._clock.sleep(self._invite_delay_s)

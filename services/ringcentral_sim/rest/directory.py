@@ -145,11 +145,10 @@ async def _sip_info(world: World, request: Request, caller: Caller) -> Response:
 def proxies(world: World) -> tuple[str, str]:
     """`host:port` of the SIP server over UDP/TCP and over TLS, as bound; empty where it is off."""
     bound = world.sip_addresses
-    host = world.settings.sip_public_host
     plain = bound.udp or bound.tcp
 
     def shown(address: tuple[str, int] | None) -> str:
-        return f"{host or address[0]}:{address[1]}" if address else ""
+        return f"{address[0]}:{address[1]}" if address else ""
 
     return shown(plain), shown(bound.tls)
 

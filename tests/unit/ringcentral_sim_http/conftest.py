@@ -15,6 +15,7 @@ import pytest
 from services.ringcentral_sim.app import build_app, build_world
 from services.ringcentral_sim.config import SimulatorSettings
 from services.ringcentral_sim.domain.ports import InviteRefused, SipAddresses
+from services.ringcentral_sim.domain.subscriptions import Subscription, sort_filters
 from services.ringcentral_sim.rest.oauth import JWT_GRANT
 
 START = datetime(2026, 3, 2, 15, 4, 5, tzinfo=UTC)
@@ -181,8 +182,6 @@ class Lab:
 
     def hear(self, *filters: str) -> list[dict[str, Any]]:
         """Every notification of a webhook subscription made without the handshake."""
-        from services.ringcentral_sim.domain.subscriptions import Subscription, sort_filters
-
         company = self.world.company
         served, _ = sort_filters(
             list(filters) or ["/restapi/v1.0/account/~/telephony/sessions"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 import pytest
 import soundfile
@@ -51,8 +53,6 @@ async def test_inbound_call_tells_each_party_in_sequence_from_two(lab, stereo):
 
 
 async def test_delay_between_change_and_notification_is_that_of_real_streams(lab, stereo):
-    from datetime import datetime
-
     heard = lab.hear()
     await lab.dial(audio=stereo, start_audio="answered")
     await lab.clock.advance(6)
