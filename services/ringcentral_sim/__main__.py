@@ -21,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
     """One option per setting, each with its variable and default."""
     made = argparse.ArgumentParser(
         prog="python -m services.ringcentral_sim",
+        usage="%(prog)s [--option VALUE ...]",
         description=ABOUT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 import structlog
 from starlette.applications import Starlette
@@ -145,18 +144,20 @@ def build_world(
     )
 
 
-def build_app(world: World) -> Starlette:
-    """The HTTP and WebSocket application; its lifespan starts and stops the SIP side."""
+async def start_world(world: World) -> None:
+    """Bind the SIP side. OSError when a port is taken."""
+    world.sip_addresses = await world.sip.start()
 
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        world.sip_addresses = await world.sip.start()
-        try:
-            yield
-        finally:
-            await world.tasks.cancel()
-            await world.sip.stop()
-            await world.webhooks.close()
+
+async def stop_world(world: World) -> None:
+    """End the calls, release ports and connections."""
+    await world.tasks.cancel()
+    await world.sip.stop()
+    await world.webhooks.close()
+
+
+def build_app(world: World) -> Starlette:
+    """The HTTP and WebSocket application of a started world."""
 
     async def unknown(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
@@ -172,7 +173,6 @@ def build_app(world: World) -> Starlette:
     app = Starlette(
         routes=[*routes, WebSocketRoute("/ws", socket)],
         exception_handlers={HTTPException: unknown, Exception: unknown},
-        lifespan=lifespan,
     )
     return app
 

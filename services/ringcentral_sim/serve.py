@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 import structlog
 import uvicorn
 
-from services.ringcentral_sim.app import build_simulator
+from services.ringcentral_sim.app import build_simulator, start_world, stop_world
 from services.ringcentral_sim.config import SimulatorSettings
 from services.ringcentral_sim.logs import configure_logs
 from services.ringcentral_sim.rest.directory import proxies
@@ -51,27 +52,33 @@ def ready_line(world: World, bound: socket.socket) -> dict[str, str]:
 
 
 def serve(settings: SimulatorSettings) -> int:
-    """Serve until SIGTERM or SIGINT; exit status 2 when a port is taken."""
+    """Serve until SIGTERM or SIGINT; exit status 2 and one line when a port is taken."""
     configure_logs(settings.log_level)
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((settings.host, settings.port))
     except OSError as error:
-        print(
-            f"RINGCENTRAL_SIM_PORT: cannot bind {settings.host}:{settings.port}: {error.strerror}",
-            file=sys.stderr,
-        )
+        print(f"RINGCENTRAL_SIM_PORT: cannot bind {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)
         return 2
     world, app = build_simulator(settings)
     config = uvicorn.Config(
-        app,
-        log_level="warning",
-        ws_ping_interval=30,
-        ws_ping_timeout=10,
-        timeout_graceful_shutdown=2,
-        lifespan="on",
+        app, log_level="warning", ws_ping_interval=30, ws_ping_timeout=10, timeout_graceful_shutdown=2, lifespan="off"
     )
-    server = _Announced(config, world)
-    server.run(sockets=[bound])
-    return 0 if server.started else 2
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        return runner.run(_serve(_Announced(config, world), world, bound))
+
+
+async def _serve(server: _Announced, world: World, bound: socket.socket) -> int:
+    try:
+        await start_world(world)
+    except OSError as error:
+        settings = world.settings
+        ports = f"{settings.sip_port} (UDP, TCP) or {settings.sip_tls_port} (TLS)"
+        print(f"RINGCENTRAL_SIM_SIP_PORT: cannot bind {settings.sip_host}:{ports}: {error}", file=sys.stderr)
+        return 2
+    try:
+        await server.serve(sockets=[bound])
+    finally:
+        await stop_world(world)
+    return 0

@@ -74,9 +74,9 @@ class SipBridge:
             )
             try:
                 bound = await server.start()
-            except OSError as error:
+            except OSError:
                 await server.stop()
-                if wanted or error.errno != errno.EADDRINUSE:
+                if wanted:
                     raise
                 continue
             self._server = server

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,8 +14,10 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import ringcentral
 import soundfile
 import websockets
+from ringcentral.websocket.events import WebSocketEvents
 
 from services.ringcentral_sim.sip.g711 import encode_mu_law
 from tests.peers.sip_ua import SipUa
@@ -107,8 +110,8 @@ def _recording(path: Path, seconds: float) -> np.ndarray[Any, np.dtype[np.int16]
 class Events:
     """The client's end of the WebSocket gateway."""
 
-    def __init__(self, socket: websockets.ClientConnection) -> None:
-        self.socket = socket
+    def __init__(self, connection: websockets.ClientConnection) -> None:
+        self.socket = connection
         self.seen: list[dict[str, Any]] = []
         self.wsc = ""
 
@@ -142,8 +145,8 @@ class Events:
 async def _connect(sim: Running, wsc: str = "") -> tuple[Events, dict[str, Any]]:
     ticket = (await sim.http.post("/restapi/oauth/wstoken")).json()
     tail = f"&wsc={wsc}" if wsc else ""
-    socket = await websockets.connect(f"{ticket['uri']}?access_token={ticket['ws_access_token']}{tail}", proxy=None)
-    events = Events(socket)
+    connection = await websockets.connect(f"{ticket['uri']}?access_token={ticket['ws_access_token']}{tail}", proxy=None)
+    events = Events(connection)
     return events, (await events.frame())[1]
 
 
@@ -233,3 +236,53 @@ async def test_health_and_unknown_paths(sim: Running) -> None:
     reply = await sim.http.get("/restapi/v1.0/nowhere")
     assert reply.status_code == 404
     assert reply.json()["errors"][0]["errorCode"] == "CMN-120"
+
+
+async def test_the_vendors_own_sdk_gets_along_with_it(sim: Running) -> None:
+    sdk = ringcentral.SDK("sim-client-id", "sim-client-secret", sim.ready["http"])
+    platform = sdk.platform()
+    await asyncio.to_thread(platform.login, jwt="sim-jwt-supervisor")
+    reply = await asyncio.to_thread(platform.get, "/restapi/v1.0/account/~/call-monitoring-groups")
+    assert reply.json_dict()["records"][0]["name"] == "Desk A"
+
+    client = sdk.create_web_socket_client()
+    notified: asyncio.Queue[list[Any]] = asyncio.Queue()
+    subscribed = asyncio.Event()
+    pending: list[asyncio.Task[Any]] = []
+
+    def subscribe(_: object) -> None:
+        filters = ["/restapi/v1.0/account/~/telephony/sessions"]
+        pending.append(asyncio.create_task(client.create_subscription(filters)))
+
+    client.on(WebSocketEvents.connectionCreated, subscribe)
+    client.on(WebSocketEvents.subscriptionCreated, lambda _: subscribed.set())
+    client.on(WebSocketEvents.receiveSubscriptionNotification, notified.put_nowait)
+    pending.append(asyncio.create_task(client.create_new_connection()))
+    await asyncio.wait_for(subscribed.wait(), 10)
+    started = await sim.http.post("/sim/calls", json={"duration_ms": 300, "start_audio": "answered"})
+    first = await asyncio.wait_for(notified.get(), 10)
+    assert first[1]["body"]["telephonySessionId"] == started.json()["telephonySessionId"]
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+
+
+@pytest.mark.parametrize("setting", ["PORT", "SIP_PORT"])
+async def test_a_taken_port_is_named_in_one_line(setting: str) -> None:
+    ports = {"PORT": "0", "SIP_PORT": "0", "SIP_TLS_PORT": "0"}
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ports[setting] = str(taken.getsockname()[1])
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "services.ringcentral_sim",
+            env={**os.environ, **{f"RINGCENTRAL_SIM_{k}": v for k, v in ports.items()}},
+            stderr=asyncio.subprocess.PIPE,
+        )
+        async with asyncio.timeout(30):
+            _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert errors.decode().startswith(f"RINGCENTRAL_SIM_{setting}: cannot bind 127.0.0.1:")
+    assert errors.count(b"\n") == 1

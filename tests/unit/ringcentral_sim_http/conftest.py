@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.ringcentral_sim.app import build_app, build_world
+from services.ringcentral_sim.app import build_app, build_world, start_world, stop_world
 from services.ringcentral_sim.config import SimulatorSettings
 from services.ringcentral_sim.domain.ports import InviteRefused, SipAddresses
 from services.ringcentral_sim.domain.subscriptions import Subscription, sort_filters
@@ -147,10 +147,10 @@ class Lab:
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app), base_url="http://sim.example")
 
     async def start(self) -> None:
-        self.world.sip_addresses = await self.sip.start()
+        await start_world(self.world)
 
     async def stop(self) -> None:
-        await self.world.tasks.cancel()
+        await stop_world(self.world)
         await self.http.aclose()
 
     async def token(self, form: dict[str, Any]) -> httpx.Response:
