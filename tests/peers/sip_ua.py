@@ -75,18 +75,17 @@ class UaCall(asyncio.DatagramProtocol):
         return b"".join(payload for _, _, _, payload in sorted(self.packets))
 
 
-class SipUa(asyncio.Protocol, asyncio.DatagramProtocol):  # type: ignore[misc]
+class SipUa(asyncio.Protocol, asyncio.DatagramProtocol):
     """A soft phone for one account over UDP, TCP or TLS."""
 
-    def __init__(
-        self, transport: str, server: Address, *, user: str, auth_id: str, password: str, domain: str
-    ) -> None:
+    def __init__(self, transport: str, server: Address, *, user: str, auth_id: str, password: str, domain: str) -> None:
         self.transport, self.server, self.user, self.auth_id = transport, server, user, auth_id
         self.password, self.domain, self.instance = password, domain, f"urn:uuid:{secrets.token_hex(8)}"
         self.calls: asyncio.Queue[UaCall] = asyncio.Queue()
         self.by_call_id: dict[str, UaCall] = {}
         self.answer_code, self.deaf, self.auto_latch = 200, False, True
         self.codec, self.crypto = 0, True
+        self.ringing: Request | None = None
         self.invites: list[bytes] = []
         self.replies: asyncio.Queue[Response] = asyncio.Queue()
         self.requests: list[str] = []
@@ -168,9 +167,7 @@ class SipUa(asyncio.Protocol, asyncio.DatagramProtocol):  # type: ignore[misc]
         if authorization:
             headers["Authorization"] = authorization
         aor = f"<sip:{self.user}@{self.domain}>"
-        return await self.request(
-            "REGISTER", f"sip:{self.domain}", aor, f"{aor};tag=ua", self._call_id, headers
-        )
+        return await self.request("REGISTER", f"sip:{self.domain}", aor, f"{aor};tag=ua", self._call_id, headers)
 
     async def request(
         self,
@@ -236,10 +233,13 @@ class SipUa(asyncio.Protocol, asyncio.DatagramProtocol):  # type: ignore[misc]
             call.ended.set()
         elif message.method == "CANCEL":
             self.send(bytes(_reply(message, 200, "OK")))
+            if self.ringing is not None:
+                self.send(bytes(_reply(self.ringing, 487, "Request Terminated")))
 
     async def _answer(self, invite: Request) -> None:
         self.send(bytes(_reply(invite, 100, "Trying")))
         if self.answer_code != 200:
+            self.ringing = invite if self.answer_code < 200 else None
             self.send(bytes(_reply(invite, self.answer_code, "No")))
             return
         call = UaCall(invite, secure=self.transport == "TLS")

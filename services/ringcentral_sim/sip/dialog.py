@@ -87,9 +87,7 @@ def correlation_headers(offer: SuperviseOffer) -> tuple[tuple[str, str], ...]:
     if offer.headers == "omitted":
         return ()
     session = f"session-id={offer.session_id}"
-    parts = (
-        [session] if offer.monitored_party_id is None else [session, f"party-id={offer.monitored_party_id}"]
-    )
+    parts = [session] if offer.monitored_party_id is None else [session, f"party-id={offer.monitored_party_id}"]
     if offer.headers == "reordered":
         parts.reverse()
     return (
@@ -112,9 +110,7 @@ def ack_refusal(dialog: Dialog, to: str) -> Request:
 
 def cancel(dialog: Dialog) -> Request:
     """CANCEL of the INVITE."""
-    return _request(
-        dialog, "CANCEL", dialog.request_uri, dialog.invite_branch, dialog.invite_sequence, dialog.remote
-    )
+    return _request(dialog, "CANCEL", dialog.request_uri, dialog.invite_branch, dialog.invite_sequence, dialog.remote)
 
 
 def bye(dialog: Dialog, branch: str) -> Request:

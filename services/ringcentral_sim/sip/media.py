@@ -145,9 +145,7 @@ class RtpLine(asyncio.DatagramProtocol):
         if not agreement.sending:
             self._packetizer.skip(FRAME_SAMPLES)
             return
-        packet = self._protect(
-            self._packetizer.packet(self._payload(frame * FRAME_SAMPLES - self._start_sample))
-        )
+        packet = self._protect(self._packetizer.packet(self._payload(frame * FRAME_SAMPLES - self._start_sample)))
         delay_s = self._network.delay_s()
         if delay_s is None:
             self.packets_lost += 1
@@ -180,9 +178,7 @@ class RtpLine(asyncio.DatagramProtocol):
             self.packets_sent += 1
 
 
-async def open_line(
-    host: str, ports: tuple[int, int], pacer: Pacer, network: Network, rng: random.Random
-) -> RtpLine:
+async def open_line(host: str, ports: tuple[int, int], pacer: Pacer, network: Network, rng: random.Random) -> RtpLine:
     """A line on a free even port of the range; OSError when none is found."""
     bound = _bind_even(host, ports, rng)
     loop = asyncio.get_running_loop()

@@ -89,9 +89,3 @@ def answer(request: Request, code: int, phrase: str, peer: tuple[str, int], *, t
     response.headers.set("CSeq", request.headers["CSeq"])
     with_body(response)
     return response
-
-
-def tag_of(value: str) -> str | None:
-    """The tag parameter of a From or To header value."""
-    match = re.search(r";\s*tag\s*=\s*([^;\s]+)", value, re.IGNORECASE)
-    return match.group(1) if match else None

@@ -36,9 +36,7 @@ class LegMedia:
                 port=line.port,
                 payload_types=options.payload_types,
                 profile="RTP/SAVP" if secure else "RTP/AVP",
-                cryptos=tuple(
-                    Crypto(tag=tag, suite=suite, key=key()) for tag, suite in enumerate(sdp.SUITES, start=1)
-                )
+                cryptos=tuple(Crypto(tag=tag, suite=suite, key=key()) for tag, suite in enumerate(sdp.SUITES, start=1))
                 if secure
                 else (),
                 information=information,

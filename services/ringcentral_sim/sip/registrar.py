@@ -110,9 +110,7 @@ class Registrar(Generic[FlowT]):
             parameters = contact["parameters"]
             given = _EXPIRES.search(parameters)
             asked_s = int(given.group(1)) if given else request.expires
-            expires_s = min(
-                self._options.max_expires_s if asked_s is None else asked_s, self._options.max_expires_s
-            )
+            expires_s = min(self._options.max_expires_s if asked_s is None else asked_s, self._options.max_expires_s)
             instance = _INSTANCE.search(parameters)
             key = instance.group(1) if instance else contact["uri"]
             if expires_s == 0:

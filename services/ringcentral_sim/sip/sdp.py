@@ -86,8 +86,7 @@ def render(lines: Sequence[MediaLine], *, host: str, session: int) -> bytes:
             text.append(f"i={line.information}")
         text += [f"a={a}" for payload_type in line.payload_types for a in _FORMATS.get(payload_type, ())]
         text += [
-            f"a=crypto:{crypto.tag} {crypto.suite} inline:{b64encode(crypto.key).decode()}"
-            for crypto in line.cryptos
+            f"a=crypto:{crypto.tag} {crypto.suite} inline:{b64encode(crypto.key).decode()}" for crypto in line.cryptos
         ]
         text.append(f"a={line.direction}")
     return "".join(f"{row}\r\n" for row in text).encode()
@@ -111,7 +110,7 @@ def parse(body: bytes) -> tuple[MediaLine, ...]:
                 )
             )
         elif kind == "c":
-            host_given = value.split()[2]
+            _, _, host_given = value.split()
             if lines:
                 lines[-1] = replace(lines[-1], host=host_given)
             else:
@@ -132,7 +131,7 @@ def _with_attribute(line: MediaLine, value: str) -> MediaLine:
         return replace(line, direction=direction)
     if value.startswith("crypto:"):
         tag, suite, inline = value.removeprefix("crypto:").split()[:3]
-        key = b64decode(inline.removeprefix("inline:").partition("|")[0])
+        key = b64decode(inline.removeprefix("inline:").partition("|")[0], validate=True)
         return replace(line, cryptos=(*line.cryptos, Crypto(tag=int(tag), suite=suite, key=key)))
     return line
 

@@ -211,9 +211,7 @@ class SipServer:
         lines: list[RtpLine] = []
         for place in range(len(informations)):
             network = Network(self._options.impairments, self._legs_placed * 2 + place)
-            lines.append(
-                await open_line(self._host, self._options.rtp_ports, self._pacer, network, self._rng)
-            )
+            lines.append(await open_line(self._host, self._options.rtp_ports, self._pacer, network, self._rng))
         return LegMedia(
             lines,
             informations,
@@ -232,7 +230,11 @@ class SipServer:
             return
         if request.method == "REGISTER":
             flow.send(bytes(answer(request, 100, "Trying", flow.peer)))
-        response = bytes(self._respond(flow, request))
+        try:
+            response = bytes(self._respond(flow, request))
+        except ValueError:
+            code, phrase = (488, "Not Acceptable Here") if request.method == "INVITE" else (400, "Bad Request")
+            response = bytes(answer(request, code, phrase, flow.peer, to_tag=secrets.token_hex(5)))
         self._responses[transaction] = response
         if len(self._responses) > _REMEMBERED_RESPONSES:
             self._responses.popitem(last=False)
@@ -285,9 +287,7 @@ def _refreshed(response: Response, request: Request, leg: SuperviseLeg) -> Respo
     response.headers.set("Supported", SUPPORTED)
     expires = request.headers.get("Session-Expires")
     if expires is not None:
-        response.headers.set(
-            "Session-Expires", expires if "refresher" in expires else f"{expires};refresher=uac"
-        )
+        response.headers.set("Session-Expires", expires if "refresher" in expires else f"{expires};refresher=uac")
         response.headers.set("Require", "timer")
     return response
 
