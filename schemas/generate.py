@@ -232,7 +232,7 @@ def render_asyncapi(schemas: dict[str, dict[str, Any]], topics: list[dict[str, A
             "version": "1.0.0",
             "description": "The topics on which Earshot's services meet. Values are JSON unless a message says otherwise; "
             "each record carries CloudEvents attributes in ce_ headers. What could not be read goes to <topic>.dlq.",
-            "license": {"name": "Apache-2.0"},
+            "license": {"name": "MIT"},
         },
         "defaultContentType": "application/json",
         "channels": channels,

@@ -97,6 +97,11 @@ class ServiceSettings(KafkaSettings):
         validation_alias="HEALTH_PORT",
         description="their port; 0 takes a free one and logs it",
     )
+    group_instance_id: str = Field(
+        "",
+        validation_alias="KAFKA_GROUP_INSTANCE_ID",
+        description="fixed member id of this replica, such as its pod's name: a restart takes its own place at once",
+    )
     dead_letter_limit: int = Field(
         100,
         ge=1,

@@ -155,7 +155,7 @@ def main(service: Service[RecorderSettings]) -> None:
     recorder = Recorder(settings=settings, spool=spool, store=store, publisher=publisher, clock=service.clock)
     loop = ConsumeLoop(
         settings, group=settings.group, topics=[AUDIO_CHUNKS, CALLS_LIFECYCLE], handler=recorder, publisher=publisher,
-        health=service.health,
+        health=service.health, group_instance_id=settings.group_instance_id,
     )  # fmt: skip
     try:
         loop.run(service.stop, service.clock.monotonic_s)

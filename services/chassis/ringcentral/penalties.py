@@ -1,0 +1,76 @@
+"""Rate limits: after a 429 nothing more is sent until the penalty is over.
+
+RingCentral restarts a group's penalty with every request made during it, so a client that goes on trying never
+gets out. Groups (light, medium, heavy, auth) are learned from the X-Rate-Limit-Group header of earlier replies,
+per method and route. A 429 that names no group, and a route whose group is not known yet, count for all groups.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from services.chassis.clock import Clock
+
+DEFAULT_PENALTY_MS = 30_000
+_ANY = "*"
+_ID = re.compile(r"/(~|[^/]*\d[^/]*)(?=/|$)")
+
+
+def route(method: str, path: str) -> str:
+    """The request with its ids taken out: what requests of one rate-limit group have in common."""
+    bare = path.partition("?")[0].removeprefix("/restapi/v1.0")
+    return f"{method} {_ID.sub('/{}', bare)}"
+
+
+def retry_after_ms(headers: Mapping[str, str], now: datetime) -> int:
+    """The Retry-After header (seconds or an HTTP date) in ms; 0 when absent or unreadable."""
+    text = headers.get("Retry-After", "").strip()
+    if not text:
+        return 0
+    try:
+        return max(0, round(float(text) * 1000))
+    except ValueError:
+        pass
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return 0
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return max(0, round((until - now).total_seconds() * 1000))
+
+
+class Penalties:
+    """Thread-safe memory of groups and of penalties under way."""
+
+    def __init__(self, clock: Clock, groups: Mapping[str, str] | None = None) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._group_of: dict[str, str] = dict(groups or {})
+        self._until_s: dict[str, float] = {}
+
+    def remaining_ms(self, request_route: str) -> int:
+        """How long the route must stay silent; 0: it may go."""
+        now = self._clock.monotonic_s()
+        with self._lock:
+            group = self._group_of.get(request_route)
+            ends = [end for of, end in self._until_s.items() if group is None or of in (group, _ANY)]
+        return max(0, round((max(ends, default=now) - now) * 1000))
+
+    def learn(self, request_route: str, headers: Mapping[str, str]) -> None:
+        """Take note of the group that a reply names."""
+        group = headers.get("X-Rate-Limit-Group", "")
+        if group:
+            with self._lock:
+                self._group_of[request_route] = group
+
+    def punish(self, headers: Mapping[str, str]) -> int:
+        """Note a 429; returns the penalty in ms."""
+        penalty_ms = retry_after_ms(headers, self._clock.now()) or DEFAULT_PENALTY_MS
+        group = headers.get("X-Rate-Limit-Group", "") or _ANY
+        with self._lock:
+            self._until_s[group] = self._clock.monotonic_s() + penalty_ms / 1000
+        return penalty_ms

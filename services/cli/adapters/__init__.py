@@ -1,0 +1,1 @@
+"""Processes, files, topics and HTTP for the command line."""
