@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from socket import AF_INET, SO_RCVBUF, SOCK_DGRAM, SOL_SOCKET, socket
 
 from services.media_gateway.adapters.srtp import SrtpReceiver, SrtpSender
 from services.media_gateway.domain.comfort import Comfort
@@ -78,11 +78,11 @@ ChunkSink = Callable[[str, Identity, int, Chunk, float], None]
 """Takes (leg_id, identity, epoch_ms, chunk, receiver clock minus wall clock in ms); called on the receiver's thread."""
 
 
-def open_socket(host: str, port: int) -> socket.socket | None:
+def open_socket(host: str, port: int) -> socket | None:
     """Bind an RTP socket, or None when the port is taken."""
-    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    opened = socket(AF_INET, SOCK_DGRAM)
     opened.setblocking(False)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    opened.setsockopt(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES)
     try:
         opened.bind((host, port))
     except OSError:
@@ -96,7 +96,7 @@ class RtpLeg:
     """A leg while it is received. `wall_ms` added to the receiver's clock gives the wall clock."""
 
     port: int
-    socket: socket.socket
+    rtp: socket
     opening: LegOpening
     settings: StreamSettings
     watch: SilenceWatch
@@ -114,7 +114,7 @@ class RtpLeg:
 
     @classmethod
     def attach(
-        cls, port: int, opened: socket.socket, opening: LegOpening, settings: StreamSettings, silence_ms: int,
+        cls, port: int, opened: socket, opening: LegOpening, settings: StreamSettings, silence_ms: int,
         epochs: dict[str, int], now_ms: float, wall_ms: float,
     ) -> RtpLeg:  # fmt: skip
         """Begin to receive at `now_ms`."""
@@ -133,18 +133,20 @@ class RtpLeg:
     def agree(self, opening: LegOpening) -> None:
         """Take what was negotiated: at the answer, and anew at a re-INVITE."""
         if self._receiver is None or opening.receive_key != self.opening.receive_key:
-            keyed = opening.suite and opening.receive_key
-            self._receiver = SrtpReceiver(opening.suite, opening.receive_key) if keyed else None
+            self._receiver = None
+            if opening.suite and opening.receive_key:
+                self._receiver = SrtpReceiver(opening.suite, opening.receive_key)
         if self._sender is None or opening.send_key != self.opening.send_key:
-            keyed = opening.suite and opening.send_key
-            self._sender = SrtpSender(opening.suite, opening.send_key) if keyed else None
+            self._sender = None
+            if opening.suite and opening.send_key:
+                self._sender = SrtpSender(opening.suite, opening.send_key)
         self.opening = opening
 
     def datagrams(self) -> Iterator[tuple[bytes, tuple[str, int]]]:
         """Yield what has arrived, at most `MOST_PER_TURN`."""
         for _ in range(MOST_PER_TURN):
             try:
-                yield self.socket.recvfrom(DATAGRAM_BYTES)
+                yield self.rtp.recvfrom(DATAGRAM_BYTES)
             except BlockingIOError:
                 return
             except ConnectionError:  # an ICMP error about what we sent; not about what arrives
@@ -176,7 +178,7 @@ class RtpLeg:
         while self.opening.sends and self.comfort.due_ms <= now_ms:
             self.comfort, packet = self.comfort.next()
             try:
-                self.socket.sendto(self._sender.seal(packet) if self._sender else packet, self.opening.remote)
+                self.rtp.sendto(self._sender.seal(packet) if self._sender else packet, self.opening.remote)
             except OSError:
                 return
 
@@ -195,7 +197,7 @@ class RtpLeg:
             self.epoch_ms = epoch_ms
             self.stream = LegStream(self.settings, offset_ms)
         chunks = self.stream.finish(now_ms)
-        self.socket.close()
+        self.rtp.close()
         report = LegFinished(
             port=self.port,
             reason=self.closing_reason,

@@ -46,9 +46,7 @@ class ReceiverSettings:
 class RtpReceiver:
     """All RTP sockets of the gateway and the thread that reads them."""
 
-    def __init__(
-        self, settings: ReceiverSettings, sink: ChunkSink, report: Callable[[LegReport], None]
-    ) -> None:
+    def __init__(self, settings: ReceiverSettings, sink: ChunkSink, report: Callable[[LegReport], None]) -> None:
         self._settings = settings
         self._sink = sink
         self._report = report
@@ -239,7 +237,7 @@ class RtpReceiver:
         """Read the socket to its end, hand everything over, forget the leg."""
         now_ms = time.monotonic() * 1000
         self._read(leg, now_ms)
-        descriptor = leg.socket.fileno()
+        descriptor = leg.rtp.fileno()
         self._epoll.unregister(descriptor)
         del self._legs[descriptor], self._by_port[leg.port]
         chunks, report = leg.finish(now_ms)

@@ -64,7 +64,7 @@ class SipProcess:
         while not self._stopping:
             began = loop.time()
             await self._one_life()
-            if self._stopping:
+            if self._stop_asked.is_set():
                 return
             self._on_death()
             RESTARTS.labels(self._configuration.device_id).inc()
@@ -132,8 +132,6 @@ class SipProcess:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
-
-
 
 
 def _without_secrets() -> dict[str, str]:

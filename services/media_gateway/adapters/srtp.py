@@ -17,9 +17,7 @@ class SrtpReceiver:
 
     def __init__(self, suite: str, key: bytes) -> None:
         """`key` is the peer's 30 bytes of master key and salt."""
-        self._session = Session(
-            Policy(key=key, ssrc_type=Policy.SSRC_ANY_INBOUND, srtp_profile=_PROFILES[suite])
-        )
+        self._session = Session(Policy(key=key, ssrc_type=Policy.SSRC_ANY_INBOUND, srtp_profile=_PROFILES[suite]))
 
     def open(self, datagram: bytes) -> bytes | None:
         """Return the RTP packet, or None when it is not authentic, a replay, or no RTP."""
@@ -34,9 +32,7 @@ class SrtpSender:
 
     def __init__(self, suite: str, key: bytes) -> None:
         """`key` is our 30 bytes of master key and salt."""
-        self._session = Session(
-            Policy(key=key, ssrc_type=Policy.SSRC_ANY_OUTBOUND, srtp_profile=_PROFILES[suite])
-        )
+        self._session = Session(Policy(key=key, ssrc_type=Policy.SSRC_ANY_OUTBOUND, srtp_profile=_PROFILES[suite]))
 
     def seal(self, packet: bytes) -> bytes:
         """Return the SRTP packet."""

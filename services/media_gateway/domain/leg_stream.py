@@ -158,9 +158,9 @@ class LegStream:
         return chunks
 
     def _admit(self, packet: RtpPacket, source: tuple[str, int], now_ms: float, chunks: list[Chunk]) -> bool:
-        if source != self._source and self._source is not None:
-            if now_ms - self._last_heard_ms < self.settings.source_unlock_ms:
-                return False
+        elsewhere = self._source is not None and source != self._source
+        if elsewhere and now_ms - self._last_heard_ms < self.settings.source_unlock_ms:
+            return False
         if packet.ssrc != self._ssrc:
             if packet.payload_type not in (PCMU, PCMA):
                 return False

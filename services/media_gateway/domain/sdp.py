@@ -45,8 +45,12 @@ class MediaLine:
         """Whether we can listen to this line."""
         secure = self.profile == "RTP/SAVP"
         known = self.profile in ("RTP/AVP", "RTP/SAVP")
-        return self.kind == "audio" and self.port > 0 and known and self.payload_type is not None and (
-            self.crypto is not None or not secure
+        return (
+            self.kind == "audio"
+            and self.port > 0
+            and known
+            and self.payload_type is not None
+            and (self.crypto is not None or not secure)
         )
 
 

@@ -157,11 +157,11 @@ def _correct(session: Session, known: Expectations, now_s: float) -> tuple[Sessi
         assert leg.identity is not None
         identity, expectation = correlate(leg.invite, known, now_s)
         learnt = leg
-        if leg.identity.role == "unknown" and identity is not None and identity.role != "unknown":
-            if identity.call_id == leg.identity.call_id:
-                learnt = replace(leg, identity=identity)
-                effects.append(Identify(learnt))
-                if expectation is not None:
-                    effects.append(ClaimExpectation(expectation.key))
+        told = identity is not None and identity.role != "unknown" and identity.call_id == leg.identity.call_id
+        if told and leg.identity.role == "unknown":
+            learnt = replace(leg, identity=identity)
+            effects.append(Identify(learnt))
+            if expectation is not None:
+                effects.append(ClaimExpectation(expectation.key))
         legs.append(learnt)
     return replace(session, legs=tuple(legs)), tuple(effects)

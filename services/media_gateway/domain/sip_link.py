@@ -136,8 +136,8 @@ ToWorker = Configure | GrantPorts | Answer | Decline | HangUp | Stop
 FromWorker = Ready | Alive | Registration | InviteReceived | MediaAgreed | Confirmed | Ended
 
 _encoder = msgspec.json.Encoder()
-_to_worker = msgspec.json.Decoder(ToWorker)
-_from_worker = msgspec.json.Decoder(FromWorker)
+_to_worker: msgspec.json.Decoder[ToWorker] = msgspec.json.Decoder(ToWorker)
+_from_worker: msgspec.json.Decoder[FromWorker] = msgspec.json.Decoder(FromWorker)
 
 
 def encode(message: Message) -> bytes:

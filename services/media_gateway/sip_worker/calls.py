@@ -49,7 +49,7 @@ class CallMedia:
         self.send_key = self.send_key or os.urandom(KEY_BYTES)
 
 
-class SipCall(pj.Call):
+class SipCall(pj.Call):  # type: ignore[misc]
     """A call in the library, with the gateway's number for it."""
 
     def __init__(self, softphone: Softphone, call_id: int, number: int) -> None:
@@ -81,13 +81,16 @@ class SipCall(pj.Call):
         parameter.statusCode = status_code
         self.hangup(parameter)
 
-    def onCallState(self, prm: Any) -> None:
+    def onCallState(self, prm: Any) -> None:  # noqa: N802
+        """Forward the state."""
         self._guard(self._state_changed)
 
-    def onCallRxReinvite(self, prm: Any) -> None:
+    def onCallRxReinvite(self, prm: Any) -> None:  # noqa: N802
+        """Read the new offer."""
         self._guard(self._offered_again, str(prm.rdata.wholeMsg))
 
-    def onCallSdpCreated(self, prm: Any) -> None:
+    def onCallSdpCreated(self, prm: Any) -> None:  # noqa: N802
+        """Put our description in place of the library's."""
         self._guard(self._describe, prm)
 
     def _guard(self, callback: Any, *arguments: Any) -> None:

@@ -8,6 +8,7 @@ transport: `onCallSdpCreated` puts the gateway's ports and keys into every descr
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import socket
 import time
 from collections import deque
@@ -17,6 +18,7 @@ from typing import Any
 import pjsua2 as pj
 import structlog
 
+from services.media_gateway.domain.sdp import choose_lines, parse_sdp
 from services.media_gateway.domain.sip_link import Configure, Ended, InviteReceived, Message, Ready, Registration
 from services.media_gateway.domain.sip_text import (
     MONITORING_HEADER,
@@ -26,7 +28,6 @@ from services.media_gateway.domain.sip_text import (
     parse_api_ids,
     parse_line_party,
 )
-from services.media_gateway.domain.sdp import choose_lines, parse_sdp
 from services.media_gateway.sip_worker.calls import CallMedia, SipCall, ids_of
 
 log = structlog.get_logger()
@@ -40,22 +41,22 @@ _TRANSPORTS = {
 
 def most_calls() -> int:
     """Return how many calls the library was compiled for (asking for more is silently clamped)."""
-    import pjsua2._pjsua2 as extension  # noqa: PLC0415 - the shared object that exports the symbol
+    extension = importlib.util.find_spec("pjsua2._pjsua2")
+    assert extension is not None
+    return int(ctypes.CDLL(str(extension.origin)).pjsua_call_get_max_count())
 
-    return int(ctypes.CDLL(extension.__file__).pjsua_call_get_max_count())
 
-
-class _Account(pj.Account):
+class _Account(pj.Account):  # type: ignore[misc]
     """Forwards the account's callbacks."""
 
     def __init__(self, softphone: Softphone) -> None:
         super().__init__()
         self._softphone = softphone
 
-    def onRegState(self, prm: Any) -> None:
+    def onRegState(self, prm: Any) -> None:  # noqa: N802
         guarded(self._softphone.on_registration, int(prm.code), int(prm.expiration))
 
-    def onIncomingCall(self, prm: Any) -> None:
+    def onIncomingCall(self, prm: Any) -> None:  # noqa: N802
         guarded(self._softphone.on_incoming, int(prm.callId), str(prm.rdata.wholeMsg), str(prm.rdata.srcAddress))
 
 
@@ -82,9 +83,7 @@ class Softphone:
         self._endpoint = pj.Endpoint()
         self._endpoint.libCreate()
         self._endpoint.libInit(_endpoint_configuration())
-        self._endpoint.transportCreate(
-            _TRANSPORTS[configuration.transport], _transport_configuration(configuration)
-        )
+        self._endpoint.transportCreate(_TRANSPORTS[configuration.transport], _transport_configuration(configuration))
         self._endpoint.libStart()
         self._endpoint.audDevManager().setNoDev()
         for codec in self._endpoint.codecEnum2():
@@ -195,7 +194,6 @@ class Softphone:
         self._ended.append(call)
         if call.media is not None:
             self.send(Ended(call=call.number, status_code=status_code, by_peer=not call.ended_by_us))
-
 
 
 def _addresses(host: str) -> set[str]:

@@ -1,0 +1,308 @@
+"""The media gateway against the simulator's SIP edge: a real SIP worker process, real sockets, real SRTP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import threading
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from services.chassis.clock import SystemClock
+from services.chassis.health import Health
+from services.chassis.records import decode_headers
+from services.chassis.service import Service
+from services.chassis.settings import load
+from services.chassis.testing.fake_publisher import FakePublisher
+from services.chassis.topic_view import TopicView
+from services.contracts.records import AudioChunk
+from services.contracts.topics import AUDIO_CHUNKS, MEDIA_DEVICES, MEDIA_LEGS
+from services.media_gateway.app import serve
+from services.media_gateway.config import MediaGatewaySettings
+from services.media_gateway.domain.correlation import Step
+from services.media_gateway.domain.device import Proxy, SipCredentials
+from services.media_gateway.gateway import Gateway
+from services.ringcentral_sim.sip.accounts import SipAccount
+from services.ringcentral_sim.sip.g711 import encode_mu_law
+from services.ringcentral_sim.sip.leg import SuperviseLeg
+from services.ringcentral_sim.sip.options import Impairments, InviteRefused
+from services.ringcentral_sim.sip.server import SipOptions, SipServer, SuperviseOffer
+
+pytest.importorskip("pjsua2")
+
+DEVICE = "801000000001"
+CALL = "s-a0d7f1c2z19a"
+AGENT, CUSTOMER = "p-a0d7f1c2z19a-2", "p-a0d7f1c2z19a-1"
+ACCOUNT = SipAccount(
+    device_id=DEVICE, auth_id=DEVICE, user_name="15550100200", password="s3cr3t", domain="sip.example.test"
+)
+
+
+class Noise:
+    """Known audio: never silent, different for every seed."""
+
+    def __init__(self, seed: int, seconds: float) -> None:
+        rng = np.random.default_rng(seed)
+        self.samples = (rng.integers(500, 20000, round(seconds * 8000)) * rng.choice([-1, 1])).astype(np.int16)
+
+    def read(self, position_samples: int, count: int) -> np.ndarray:
+        return self.samples[position_samples : position_samples + count]
+
+    @property
+    def mu_law(self) -> bytes:
+        return bytes(encode_mu_law(self.samples))
+
+
+@dataclass
+class Bench:
+    server: SipServer
+    publisher: FakePublisher
+    stop: asyncio.Event
+    gateways: list[Gateway] = field(default_factory=list)
+    served: asyncio.Task[None] | None = None
+
+    @property
+    def gateway(self) -> Gateway:
+        return self.gateways[0]
+
+    async def until(self, condition, timeout_s: float = 15.0) -> None:
+        async with asyncio.timeout(timeout_s):
+            while not condition():
+                assert self.served is None or not self.served.done() or self.stop.is_set(), self.served
+                await asyncio.sleep(0.02)
+
+    def expect(self, party_id: str, role: str, *, kind: str = "requested", supervisor_party_id: str = "") -> None:
+        self.gateway.learn(
+            Step(
+                type=kind,
+                call_id=CALL,
+                mode="party",
+                party_id=party_id,
+                role=role,
+                device_id=DEVICE,
+                supervisor_extension_id="700200300",
+                supervisor_party_id=supervisor_party_id,
+                at_s=SystemClock().now().timestamp(),
+            )
+        )
+
+    async def invite(self, monitored: str, own: str, **shape) -> SuperviseLeg:
+        return await self.server.invite(
+            SuperviseOffer(
+                device_id=DEVICE,
+                caller_number="+15550100111",
+                supervisor_party_id=own,
+                monitored_party_id=monitored,
+                session_id=CALL,
+                **shape,
+            )
+        )
+
+    def chunks(self, party_id: str) -> list[tuple[AudioChunk, bytes]]:
+        sent = [m for m in self.publisher.messages if m.topic.name == AUDIO_CHUNKS.name]
+        read = [(decode_headers(AUDIO_CHUNKS, m.headers), m.value or b"") for m in sent]
+        return [(chunk, audio) for chunk, audio in read if chunk.party_id == party_id]
+
+    def ended(self, party_id: str) -> bool:
+        chunks = self.chunks(party_id)
+        return bool(chunks) and chunks[-1][0].end
+
+    def legs(self, party_id: str) -> list:
+        return [leg for leg in self.publisher.records(MEDIA_LEGS) if leg.party_id == party_id]
+
+
+@contextlib.asynccontextmanager
+async def bench(transport: str, **options) -> AsyncIterator[Bench]:
+    server = SipServer(
+        [ACCOUNT], host="127.0.0.1", udp_port=0, tcp_port=0, tls_port=0, options=SipOptions(max_expires_s=20, **options)
+    )
+    addresses = await server.start()
+    proxy = "{}:{}".format(*getattr(addresses, transport))
+    first_port = random.randrange(20000, 60000, 2)
+    settings = load(
+        MediaGatewaySettings,
+        {
+            "MEDIA_GATEWAY_SIP_TRANSPORT": transport,
+            "MEDIA_GATEWAY_TLS_VERIFY": "false",
+            "MEDIA_GATEWAY_BIND_HOST": "127.0.0.1",
+            "MEDIA_GATEWAY_RTP_PORT_FIRST": str(first_port),
+            "MEDIA_GATEWAY_RTP_PORT_LAST": str(first_port + 400),
+            "MEDIA_GATEWAY_SILENCE_MS": "700",
+            "MEDIA_GATEWAY_DRAIN_S": "0.2",
+            "RINGCENTRAL_CLIENT_ID": "unused",
+            "RINGCENTRAL_CLIENT_SECRET": "unused",
+            "RINGCENTRAL_JWT": "unused",
+        },
+    )
+    service = Service(
+        name="media_gateway", settings=settings, health=Health(), clock=SystemClock(), stop=threading.Event()
+    )
+    run = Bench(server, FakePublisher(), asyncio.Event())
+
+    class Directory:
+        async def sip_devices(self) -> list[SipCredentials]:
+            return [
+                SipCredentials(
+                    device_id=DEVICE,
+                    extension_id="700200300",
+                    domain=ACCOUNT.domain,
+                    user_name=ACCOUNT.user_name,
+                    authorization_id=ACCOUNT.auth_id,
+                    password=ACCOUNT.password,
+                    proxies=(Proxy(region="NA", plain=proxy, tls=proxy),),
+                )
+            ]
+
+    def feeds(gateway: Gateway) -> Sequence[TopicView]:
+        run.gateways.append(gateway)
+        return ()
+
+    run.served = asyncio.create_task(serve(service, run.publisher, Directory(), feeds, run.stop))
+    try:
+        await run.until(lambda: server.is_registered(DEVICE))
+        yield run
+    finally:
+        run.stop.set()
+        await run.served
+        await server.stop()
+
+
+async def play(run: Bench, legs: Sequence[tuple[SuperviseLeg, Noise]]) -> None:
+    start_at = asyncio.get_running_loop().time() + 0.3
+    for leg, noise in legs:
+        assert await leg.latched(5.0)
+        leg.play(noise, start_at)
+    await asyncio.sleep(max(len(noise.samples) for _, noise in legs) / 8000 + 0.5)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tls"])
+async def test_both_speakers_arrive_whole_from_the_first_sample_to_the_last(transport: str) -> None:
+    agent, customer = Noise(1, 2.51), Noise(2, 2.0)
+    async with bench(transport) as run:
+        run.expect(AGENT, "agent")
+        run.expect(CUSTOMER, "customer")
+        first = await run.invite(AGENT, "p-own-3")
+        second = await run.invite(CUSTOMER, "p-own-4", headers="reordered")
+        await play(run, [(first, agent), (second, customer)])
+        await asyncio.gather(first.bye(), second.bye())
+        await run.until(lambda: run.ended(AGENT) and run.ended(CUSTOMER) and len(run.legs(AGENT)) == 3)
+
+        for leg, noise, party, role in ((first, agent, AGENT, "agent"), (second, customer, CUSTOMER, "customer")):
+            chunks = run.chunks(party)
+            heard = b"".join(audio for _, audio in chunks)
+            assert noise.mu_law in heard
+            assert len(heard) == leg.packets_sent * 160, "every packet that was sent is there"
+            assert [chunk.sequence for chunk, _ in chunks] == list(range(len(chunks)))
+            assert {(chunk.call_id, chunk.role, chunk.role_source) for chunk, _ in chunks} == {
+                (CALL, role, "party_supervision")
+            }
+            assert all(chunk.gap_before_ms == 0 for chunk, _ in chunks)
+            assert [chunk.duration_ms for chunk, _ in chunks[:-2]] == [200] * (len(chunks) - 2)
+            down = run.legs(party)[-1]
+            assert [step.type for step in run.legs(party)] == ["invited", "up", "down"]
+            assert (down.reason, down.packets_lost, down.lost_ms) == ("bye", 0, 0)
+            assert down.packets_received == leg.packets_sent
+            assert down.received_ms * 8 == len(heard)
+        epochs = {leg.epoch for leg in run.publisher.records(MEDIA_LEGS) if leg.type != "invited"}
+        assert len(epochs) == 1, "both legs share the call's clock"
+        start = {p: _start_ms(run.chunks(p), n) for p, n in ((AGENT, agent), (CUSTOMER, customer))}
+        assert abs(start[AGENT] - start[CUSTOMER]) <= 60, "what was said at once stands at one time"
+
+
+def _start_ms(chunks: Sequence[tuple[AudioChunk, bytes]], noise: Noise) -> int:
+    """Where on the media clock the known audio begins."""
+    heard = b"".join(audio for _, audio in chunks)
+    return chunks[0][0].media_time_ms + heard.index(noise.mu_law) // 8
+
+
+async def test_an_invite_that_beats_the_event_is_unknown_until_the_event_names_it() -> None:
+    async with bench("tcp") as run:
+        leg = await run.invite(AGENT, "p-own-3")
+        await run.until(lambda: len(run.chunks(AGENT)) >= 2)
+        run.expect(AGENT, "agent", kind="accepted", supervisor_party_id="p-own-3")
+        before = len(run.chunks(AGENT))
+        await run.until(lambda: len(run.chunks(AGENT)) >= before + 2)
+        await leg.bye()
+        await run.until(lambda: run.ended(AGENT))
+        roles = [chunk.role for chunk, _ in run.chunks(AGENT)]
+        assert roles[0] == "unknown"
+        assert roles[-1] == "agent"
+        assert roles == sorted(roles, reverse=True), "once known it stays known"
+
+
+async def test_an_invite_without_ids_goes_to_the_one_request_that_is_pending() -> None:
+    async with bench("udp") as run:
+        with pytest.raises(InviteRefused) as refused:
+            await run.invite(AGENT, "p-own-3", headers="omitted")
+        assert refused.value.status == 603
+        run.expect(AGENT, "agent")
+        leg = await run.invite(AGENT, "p-own-3", headers="omitted")
+        await run.until(lambda: bool(run.chunks(AGENT)))
+        assert run.chunks(AGENT)[0][0].role == "agent"
+        await leg.bye()
+
+
+async def test_a_lossy_network_leaves_gaps_that_are_told_and_nothing_made_up() -> None:
+    noise = Noise(5, 4.0)
+    async with bench("tls") as run:
+        run.expect(AGENT, "agent")
+        leg = await run.invite(AGENT, "p-own-3")
+        assert await leg.latched(5.0)
+        leg.impair(Impairments(loss=0.05, reorder=0.1, jitter_ms=10, seed=7))
+        await play(run, [(leg, noise)])
+        leg.impair(Impairments())
+        await asyncio.sleep(0.3)
+        await leg.bye()
+        await run.until(lambda: run.legs(AGENT)[-1].type == "down")
+        down = run.legs(AGENT)[-1]
+        assert leg.packets_lost > 0
+        assert down.packets_lost == leg.packets_lost
+        assert down.lost_ms == leg.packets_lost * 20
+        chunks = [chunk for chunk, _ in run.chunks(AGENT)]
+        assert sum(chunk.gap_before_ms for chunk in chunks) == down.lost_ms
+        ends = [chunk.media_time_ms + chunk.duration_ms for chunk in chunks]
+        assert [c.media_time_ms - e for c, e in zip(chunks[1:], ends, strict=False)] == [
+            c.gap_before_ms for c in chunks[1:]
+        ]
+
+
+async def test_a_killed_sip_worker_registers_again_and_its_legs_are_reported_down() -> None:
+    async with bench("tls") as run:
+        run.expect(AGENT, "agent")
+        await run.invite(AGENT, "p-own-3")
+        await run.until(lambda: bool(run.chunks(AGENT)))
+        device = run.gateway._devices[DEVICE]
+        pid = device.worker.pid
+        os.kill(pid, signal.SIGKILL)
+        await run.until(lambda: run.ended(AGENT) and run.legs(AGENT)[-1].type == "down")
+        assert run.legs(AGENT)[-1].reason == "worker_died"
+        await run.until(lambda: device.online and device.worker.pid not in (None, pid))
+        states = [(d.online, d.free_slots, d.reason) for d in run.publisher.records(MEDIA_DEVICES)]
+        assert (False, 0, "worker_died") in states
+        assert states[-1][:2] == (True, 4)
+        run.expect(CUSTOMER, "customer")
+        leg = await run.invite(CUSTOMER, "p-own-5")
+        await run.until(lambda: bool(run.chunks(CUSTOMER)))
+        await leg.bye()
+
+
+async def test_a_stop_ends_the_calls_with_all_their_audio_and_unregisters() -> None:
+    async with bench("tcp") as run:
+        run.expect(AGENT, "agent")
+        leg = await run.invite(AGENT, "p-own-3")
+        await run.until(lambda: len(run.chunks(AGENT)) >= 2)
+        run.stop.set()
+        assert await leg.ended() == "bye_received"
+        await run.served
+        assert run.chunks(AGENT)[-1][0].end
+        assert run.legs(AGENT)[-1].type == "down"
+        assert run.legs(AGENT)[-1].reason == "shutdown"
+        assert not run.server.is_registered(DEVICE)
+        last = run.publisher.records(MEDIA_DEVICES)[-1]
+        assert (last.online, last.free_slots) == (False, 0)
