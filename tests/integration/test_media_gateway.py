@@ -8,22 +8,26 @@ import os
 import random
 import signal
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import confluent_kafka
 import numpy as np
 import pytest
 
 from services.chassis.clock import SystemClock
 from services.chassis.health import Health
-from services.chassis.records import decode_headers
+from services.chassis.publisher import KafkaPublisher
+from services.chassis.records import decode, decode_headers
 from services.chassis.service import Service
-from services.chassis.settings import load
+from services.chassis.settings import ServiceSettings, load
 from services.chassis.testing.fake_publisher import FakePublisher
+from services.chassis.topic_admin import ensure_topics
 from services.chassis.topic_view import TopicView
-from services.contracts.records import AudioChunk
-from services.contracts.topics import AUDIO_CHUNKS, MEDIA_DEVICES, MEDIA_LEGS
-from services.media_gateway.app import serve
+from services.contracts.records import AudioChunk, SupervisionEvent
+from services.contracts.topics import AUDIO_CHUNKS, MEDIA_DEVICES, MEDIA_LEGS, SUPERVISION_EVENTS
+from services.media_gateway.app import kafka_feeds, serve
 from services.media_gateway.config import MediaGatewaySettings
 from services.media_gateway.domain.correlation import Step
 from services.media_gateway.domain.device import Proxy, SipCredentials
@@ -32,7 +36,7 @@ from services.ringcentral_sim.sip.accounts import SipAccount
 from services.ringcentral_sim.sip.g711 import encode_mu_law
 from services.ringcentral_sim.sip.leg import SuperviseLeg
 from services.ringcentral_sim.sip.options import Impairments, InviteRefused
-from services.ringcentral_sim.sip.server import SipOptions, SipServer, SuperviseOffer
+from services.ringcentral_sim.sip.server import SipAddresses, SipOptions, SipServer, SuperviseOffer
 
 pytest.importorskip("pjsua2")
 
@@ -62,8 +66,9 @@ class Noise:
 @dataclass
 class Bench:
     server: SipServer
-    publisher: FakePublisher
+    publisher: Any
     stop: asyncio.Event
+    addresses: SipAddresses
     gateways: list[Gateway] = field(default_factory=list)
     served: asyncio.Task[None] | None = None
 
@@ -118,11 +123,23 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def bench(transport: str, **options) -> AsyncIterator[Bench]:
+async def bench(transport: str, kafka: Mapping[str, str] | None = None, **options) -> AsyncIterator[Bench]:
+    """A simulator's SIP edge and a gateway registered on it; with `kafka` (settings) on a real broker."""
     server = SipServer(
         [ACCOUNT], host="127.0.0.1", udp_port=0, tcp_port=0, tls_port=0, options=SipOptions(max_expires_s=20, **options)
     )
     addresses = await server.start()
+    try:
+        async with gateway(server, transport, addresses, kafka) as run:
+            yield run
+    finally:
+        await server.stop()
+
+
+@contextlib.asynccontextmanager
+async def gateway(
+    server: SipServer, transport: str, addresses: SipAddresses, kafka: Mapping[str, str] | None = None
+) -> AsyncIterator[Bench]:
     proxy = "{}:{}".format(*getattr(addresses, transport))
     first_port = random.randrange(20000, 60000, 2)
     settings = load(
@@ -138,12 +155,14 @@ async def bench(transport: str, **options) -> AsyncIterator[Bench]:
             "RINGCENTRAL_CLIENT_ID": "unused",
             "RINGCENTRAL_CLIENT_SECRET": "unused",
             "RINGCENTRAL_JWT": "unused",
+            **(kafka or {}),
         },
     )
     service = Service(
         name="media_gateway", settings=settings, health=Health(), clock=SystemClock(), stop=threading.Event()
     )
-    run = Bench(server, FakePublisher(), asyncio.Event())
+    publisher = KafkaPublisher(settings, service="media_gateway") if kafka else FakePublisher()
+    run = Bench(server, publisher, asyncio.Event(), addresses)
 
     class Directory:
         async def sip_devices(self) -> list[SipCredentials]:
@@ -161,7 +180,7 @@ async def bench(transport: str, **options) -> AsyncIterator[Bench]:
 
     def feeds(gateway: Gateway) -> Sequence[TopicView]:
         run.gateways.append(gateway)
-        return ()
+        return kafka_feeds(settings, publisher, gateway) if kafka else ()
 
     run.served = asyncio.create_task(serve(service, run.publisher, Directory(), feeds, run.stop))
     try:
@@ -170,7 +189,8 @@ async def bench(transport: str, **options) -> AsyncIterator[Bench]:
     finally:
         run.stop.set()
         await run.served
-        await server.stop()
+        if kafka:
+            assert publisher.close()
 
 
 async def play(run: Bench, legs: Sequence[tuple[SuperviseLeg, Noise]]) -> None:
@@ -306,3 +326,97 @@ async def test_a_stop_ends_the_calls_with_all_their_audio_and_unregisters() -> N
         assert not run.server.is_registered(DEVICE)
         last = run.publisher.records(MEDIA_DEVICES)[-1]
         assert (last.online, last.free_slots) == (False, 0)
+
+
+class Reader:
+    """Reads whole topics, from their beginnings."""
+
+    def __init__(self, kafka: Mapping[str, str], *topics: str) -> None:
+        self._topics = [kafka["EARSHOT_TOPIC_PREFIX"] + name for name in topics]
+        options = {
+            "bootstrap.servers": kafka["KAFKA_BOOTSTRAP_SERVERS"],
+            "group.id": "unused",
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+        }
+        self._consumer = confluent_kafka.Consumer(options)
+        self.messages: list[confluent_kafka.Message] = []
+
+    def open(self) -> None:
+        places = [
+            confluent_kafka.TopicPartition(name, partition, confluent_kafka.OFFSET_BEGINNING)
+            for name in self._topics
+            for partition in self._consumer.list_topics(name, timeout=10).topics[name].partitions
+        ]
+        self._consumer.assign(places)
+
+    def poll(self) -> None:
+        while (message := self._consumer.poll(0)) is not None:
+            assert message.error() is None
+            self.messages.append(message)
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+@pytest.fixture
+def kafka(kafka_bootstrap: str, topic_prefix: str) -> dict[str, str]:
+    environ = {"KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap, "EARSHOT_TOPIC_PREFIX": topic_prefix}
+    topics = (AUDIO_CHUNKS, MEDIA_DEVICES, MEDIA_LEGS, SUPERVISION_EVENTS)
+    ensure_topics(load(ServiceSettings, environ), topics=topics, partitions=3, replication=1)
+    return environ
+
+
+async def test_on_kafka_a_restart_keeps_the_calls_clock_and_poison_goes_to_the_dead_letters(
+    kafka: dict[str, str],
+) -> None:
+    orchestrator = KafkaPublisher(load(ServiceSettings, kafka), service="test")
+    requested = SupervisionEvent(
+        event_id="1",
+        call_id=CALL,
+        type="requested",
+        at=SystemClock().now(),
+        party_id=AGENT,
+        role="agent",
+        device_id=DEVICE,
+    )
+    orchestrator.publish_value(SUPERVISION_EVENTS, CALL, b'{"type":"nonsense"}', event_id="0")
+    orchestrator.publish(SUPERVISION_EVENTS, CALL, requested, event_id="1")
+    assert orchestrator.close()
+    chunks, legs, dead = (
+        Reader(kafka, name) for name in (AUDIO_CHUNKS.name, MEDIA_LEGS.name, f"{SUPERVISION_EVENTS.name}.dlq")
+    )
+    for reader in (chunks, legs, dead):
+        await asyncio.to_thread(reader.open)
+
+    def heard() -> list[tuple[AudioChunk, bytes]]:
+        chunks.poll()
+        return [(decode_headers(AUDIO_CHUNKS, m.headers()), m.value() or b"") for m in chunks.messages]
+
+    noise = Noise(9, 1.0)
+    async with bench("udp", kafka) as run:
+        leg = await run.invite(AGENT, "p-own-3", headers="omitted")
+        await play(run, [(leg, noise)])
+        await leg.bye()
+        await run.until(lambda: any(chunk.end for chunk, _ in heard()))
+        first = heard()
+        assert noise.mu_law in b"".join(audio for _, audio in first)
+        assert {(chunk.role, chunk.party_id) for chunk, _ in first} == {("agent", AGENT)}
+        assert {m.key() for m in chunks.messages} == {CALL.encode()}
+        run.stop.set()
+        await run.served
+        async with gateway(run.server, "udp", run.addresses, kafka) as again:
+            leg = await again.invite(CUSTOMER, "p-own-4")
+            await again.until(lambda: len(heard()) > len(first) + 1)
+            await leg.bye()
+            await again.until(lambda: sum(chunk.end for chunk, _ in heard()) == 2)
+    second = heard()[len(first) :]
+    assert {chunk.epoch for chunk, _ in second} == {first[0][0].epoch}, "the call's clock goes on"
+    assert second[0][0].media_time_ms > first[-1][0].media_time_ms
+    dead.poll()
+    assert [m.value() for m in dead.messages] == [b'{"type":"nonsense"}'] * 2, "each life reads it once"
+    legs.poll()
+    steps = [decode(MEDIA_LEGS, m.value()).type for m in legs.messages]
+    assert steps == ["invited", "up", "down"] * 2
+    for reader in (chunks, legs, dead):
+        reader.close()
