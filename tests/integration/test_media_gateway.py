@@ -292,6 +292,24 @@ async def test_a_lossy_network_leaves_gaps_that_are_told_and_nothing_made_up() -
         ]
 
 
+@pytest.mark.parametrize(
+    ("transport", "shape"), [("udp", "late_offer"), ("tls", "late_offer"), ("tls", "two_media_lines")]
+)
+async def test_the_shapes_an_invite_comes_in(transport: str, shape: str) -> None:
+    noise = Noise(3, 1.0)
+    async with bench(transport) as run:
+        run.expect(AGENT, "agent")
+        leg = await run.invite(AGENT, "p-own-3", **{shape: True})
+        line = 1 if shape == "two_media_lines" else 0  # the first of the two carries our own party
+        start_at = asyncio.get_running_loop().time() + 0.5
+        leg.play(noise, start_at, line=line)
+        await asyncio.sleep(2.0)
+        await leg.bye()
+        await run.until(lambda: run.ended(AGENT))
+        assert noise.mu_law in b"".join(audio for _, audio in run.chunks(AGENT))
+        assert {chunk.role for chunk, _ in run.chunks(AGENT)} == {"agent"}
+
+
 async def test_a_killed_sip_worker_registers_again_and_its_legs_are_reported_down() -> None:
     async with bench("tls") as run:
         run.expect(AGENT, "agent")

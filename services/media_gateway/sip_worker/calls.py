@@ -53,7 +53,7 @@ class SipCall(pj.Call):  # type: ignore[misc]
     """A call in the library, with the gateway's number for it."""
 
     def __init__(self, softphone: Softphone, call_id: int, number: int) -> None:
-        super().__init__(softphone._account, call_id)
+        super().__init__(softphone.account, call_id)
         self.softphone = softphone
         self.number = number
         self.media: CallMedia | None = None
@@ -83,7 +83,7 @@ class SipCall(pj.Call):  # type: ignore[misc]
 
     def onCallState(self, prm: Any) -> None:  # noqa: N802
         """Forward the state."""
-        self._guard(self._state_changed)
+        self._guard(self._state_changed, prm)
 
     def onCallRxReinvite(self, prm: Any) -> None:  # noqa: N802
         """Read the new offer."""
@@ -99,12 +99,26 @@ class SipCall(pj.Call):  # type: ignore[misc]
         except Exception as error:  # noqa: BLE001 - leaving a pjsua2 callback by exception may abort the process
             log.error("sip_callback_failed", callback=callback.__name__, error=type(error).__name__)
 
-    def _state_changed(self) -> None:
+    def _state_changed(self, prm: Any) -> None:
         info = self.getInfo()
         if info.state == pj.PJSIP_INV_STATE_CONFIRMED:
+            if self.media is not None and not self.media.offer:
+                self._answered_late(_received(prm.e))
             self.softphone.send(Confirmed(call=self.number))
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self.softphone.on_ended(self, int(info.lastStatusCode))
+
+    def _answered_late(self, message: str) -> None:
+        """The INVITE came without a description: the peer's is in its ACK."""
+        assert self.media is not None
+        answer = parse_sdp(body(message))
+        self.media.offer = answer
+        self.media.chosen = tuple(index for index, line in enumerate(answer) if line.usable)[:1]
+        if self.media.chosen:
+            self._report()
+        else:
+            log.warning("late_answer_unusable")
+            self.softphone.end_later(self, 0)
 
     def _offered_again(self, message: str) -> None:
         """A re-INVITE: its description is read from the message, as the library's copy ends at 1,024 bytes."""
@@ -163,3 +177,8 @@ class SipCall(pj.Call):  # type: ignore[misc]
                 )
             )
         self.softphone.send(MediaAgreed(call=self.number, lines=lines))
+
+
+def _received(event: Any) -> str:
+    """The message that brought the event; empty when none did."""
+    return str(event.body.rxMsg.rdata.wholeMsg) if event.type == pj.PJSIP_EVENT_RX_MSG else ""

@@ -79,6 +79,7 @@ class Softphone:
         self._ended: list[SipCall] = []
         self._ports: deque[int] = deque()
         self._next_call = 1
+        self._registered = False
         self._proxy_hosts = _addresses(configuration.proxy.rpartition(":")[0])
         self._endpoint = pj.Endpoint()
         self._endpoint.libCreate()
@@ -89,9 +90,9 @@ class Softphone:
         for codec in self._endpoint.codecEnum2():
             priority = {"PCMU/8000/1": 255, "PCMA/8000/1": 254}.get(codec.codecId, 0)
             self._endpoint.codecSetPriority(codec.codecId, priority)
+        self._account: _Account | None = None
+        self._to_end: list[tuple[SipCall, int]] = []
         send(Ready(capacity=most_calls()))
-        self._account = _Account(self)
-        self._account.create(_account_configuration(configuration))
 
     @property
     def deciding(self) -> bool:
@@ -99,13 +100,29 @@ class Softphone:
         return any(not call.decided for call in self.calls.values())
 
     def grant(self, ports: list[int]) -> None:
-        """Take ports for calls to come."""
+        """Take ports for calls to come. The first ones let the device register: an INVITE may follow at once."""
         self._ports.extend(ports)
+        if self._account is None:
+            self._account = _Account(self)
+            self._account.create(_account_configuration(self.configuration))
+
+    @property
+    def account(self) -> Any:
+        """The library's account; there is one by the time there are calls."""
+        return self._account
 
     def turn(self, wait_ms: int) -> None:
         """Let the library work for at most `wait_ms`."""
-        self._endpoint.libHandleEvents(wait_ms)
+        self._endpoint.libHandleEvents(0 if self._to_end else wait_ms)
+        to_end, self._to_end = self._to_end, []
+        for call, status_code in to_end:
+            guarded(call.end, status_code)
         self._ended.clear()
+
+    def end_later(self, call: SipCall, status_code: int) -> None:
+        """End a call from within a callback about it, where the library cannot bear it (it aborts)."""
+        call.decided = True
+        self._to_end.append((call, status_code))
 
     def answer(self, number: int) -> None:
         """Answer with 200. A call that is gone by now is passed over."""
@@ -131,21 +148,20 @@ class Softphone:
             guarded(call.end, 0)
         while self.calls and time.monotonic() < deadline:
             self.turn(20)
-        guarded(self._account.setRegistration, False)
-        self._unregistered = False
-        while not self._unregistered and time.monotonic() < deadline:
-            self.turn(20)
+        if self._account is not None and self._registered:
+            guarded(self._account.setRegistration, False)
+            while self._registered and time.monotonic() < deadline:
+                self.turn(20)
         self.calls.clear()
         self._ended.clear()
-        guarded(self._account.shutdown)
+        if self._account is not None:
+            guarded(self._account.shutdown)
         guarded(self._endpoint.libDestroy)
-
-    _unregistered = False
 
     def on_registration(self, status_code: int, expires_s: int) -> None:
         """Report the outcome of a REGISTER."""
         online = 200 <= status_code < 300 and expires_s > 0
-        self._unregistered = not online
+        self._registered = online
         if online:
             self._proxy_hosts |= _addresses(self.configuration.proxy.rpartition(":")[0])
         self.send(Registration(online=online, status_code=status_code, expires_s=expires_s if online else 0))
@@ -157,7 +173,7 @@ class Softphone:
         self.calls[call.number] = call
         if source.rpartition(":")[0].strip("[]") not in self._proxy_hosts:
             log.warning("invite_refused", reason="not_from_proxy")
-            call.end(403)
+            self.end_later(call, 403)
             return
         offer = parse_sdp(body(message))
         parties = tuple(parse_line_party(line.information) for line in offer)
@@ -166,12 +182,12 @@ class Softphone:
         chosen = choose_lines(offer, names, own.party_id if own else None, limit=2)
         if offer and not chosen:
             log.warning("invite_refused", reason="no_usable_media")
-            call.end(488)
+            self.end_later(call, 488)
             return
         wanted = max(1, len(chosen))
         if len(self._ports) < wanted:
             log.warning("invite_refused", reason="no_rtp_port")
-            call.end(486)
+            self.end_later(call, 486)
             return
         ports = [self._ports.popleft() for _ in range(wanted)]
         call.media = CallMedia(ports=ports, offer=offer, chosen=chosen, parties=parties)
