@@ -33,4 +33,5 @@ def mean_tail(encode_full: Callable[[Samples], States]) -> States:
         with clip.open("rb") as file, wave.open(file) as reader:
             pcm16, rate_hz = reader.readframes(reader.getnframes()), reader.getframerate()
         states.append(encode_full(to_whisper_rate(pcm16, rate_hz))[0])
-    return np.mean(states, axis=0, dtype=np.float32)
+    mean: States = np.mean(states, axis=0, dtype=np.float32)
+    return mean

@@ -69,9 +69,7 @@ class SileroDetector:
         for at in range(0, len(samples) - self._frame + 1, self._frame):
             frame = samples[at : at + self._frame]
             fed = np.concatenate([self._context, frame])[np.newaxis]
-            probability, self._state = self._session.run(
-                None, {"input": fed, "state": self._state, "sr": self._rate}
-            )
+            probability, self._state = self._session.run(None, {"input": fed, "state": self._state, "sr": self._rate})
             self._context = frame[-self._keep :]
             out.append(float(probability[0, 0]))
         return out

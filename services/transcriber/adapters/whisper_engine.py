@@ -17,6 +17,7 @@ import tokenizers
 from faster_whisper.feature_extractor import FeatureExtractor
 from faster_whisper.tokenizer import Tokenizer
 
+from services.chassis.errors import Transient
 from services.transcriber.adapters.resampling import WHISPER_HZ, Samples, to_whisper_rate
 from services.transcriber.adapters.silence_tail import TAIL_FROM, States, mean_tail
 from services.transcriber.domain.guards import loop_start, suspicious, token_limit
@@ -77,7 +78,13 @@ class WhisperEngine:
         return self._identity
 
     def recognize(self, request: RecognitionRequest) -> Recognition:
-        """Decode one stretch of speech of at most 28 seconds."""
+        """Decode one stretch of speech of at most 28 seconds. Raises Transient when the library fails."""
+        try:
+            return self._recognize(request)
+        except (RuntimeError, ValueError, IndexError, MemoryError) as error:
+            raise Transient(f"decode failed: {type(error).__name__}") from None
+
+    def _recognize(self, request: RecognitionRequest) -> Recognition:
         samples = to_whisper_rate(request.pcm16, request.rate_hz)
         prefix = self._tokenizer.encode(" " + request.prefix) if request.prefix else []
         tail = self._tail
@@ -117,9 +124,7 @@ class WhisperEngine:
         spliced = np.concatenate([own, tail[np.newaxis, start:stop]], axis=1)
         return ctranslate2.StorageView.from_array(np.ascontiguousarray(spliced))
 
-    def _generate(
-        self, states: ctranslate2.StorageView, request: RecognitionRequest, prefix: list[int]
-    ) -> _Decode:
+    def _generate(self, states: ctranslate2.StorageView, request: RecognitionRequest, prefix: list[int]) -> _Decode:
         prompt = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps, *prefix]
         limit = token_limit(request.duration_ms) + 1
         length = len(prompt) - len(prefix) + max(limit, len(prefix) + 1)
@@ -149,9 +154,7 @@ class WhisperEngine:
             full_window=full_window,
         )
 
-    def _align(
-        self, states: ctranslate2.StorageView, tokens: list[int], samples: int
-    ) -> tuple[RecognizedWord, ...]:
+    def _align(self, states: ctranslate2.StorageView, tokens: list[int], samples: int) -> tuple[RecognizedWord, ...]:
         """Word times from the decoder's cross-attention; each within the audio and none before its forerunner."""
         duration_ms = samples * 1000 // WHISPER_HZ
         frames = max(2, samples * FRAMES_PER_S // WHISPER_HZ)

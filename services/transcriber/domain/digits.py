@@ -10,21 +10,57 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_UNITS = {word: str(i) for i, word in enumerate("zero one two three four five six seven eight nine".split())}
+_UNITS = {
+    word: str(i)
+    for i, word in enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
+}
 _UNITS |= {"nought": "0", "naught": "0", "niner": "9"}
 _TEENS = {
     word: str(i + 10)
     for i, word in enumerate(
-        "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+        ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
     )
 }
-_TENS = {word: str(i + 2) for i, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())}
+_TENS = {
+    word: str(i + 2)
+    for i, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"])
+}
 _ZEROS = {"hundred": "00", "thousand": "000"}
 _TIMES = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
 _MAYBE_ZERO = frozenset({"oh", "o"})
 _FILLERS = frozenset(
-    "uh um er erm eh ah hmm mm mhm and then dash hyphen space dot point okay ok so yeah yes right to too for well "
-    "sorry next it's like".split()
+    [
+        "uh",
+        "um",
+        "er",
+        "erm",
+        "eh",
+        "ah",
+        "hmm",
+        "mm",
+        "mhm",
+        "and",
+        "then",
+        "dash",
+        "hyphen",
+        "space",
+        "dot",
+        "point",
+        "okay",
+        "ok",
+        "so",
+        "yeah",
+        "yes",
+        "right",
+        "to",
+        "too",
+        "for",
+        "well",
+        "sorry",
+        "next",
+        "it's",
+        "like",
+    ]
 )
 _WRITTEN = re.compile(r"\d[\d\-\u2010-\u2015.,/()_]*")
 _DASHES = re.compile(r"[-\u2010-\u2015]")

@@ -43,7 +43,9 @@ WARM_UP_MS = 1_000
 """Audio that a replay needs before an utterance for the voice detector to hear its onset at the same frame."""
 FIRST_PARTIAL_MS = 600
 DECODE_ATTEMPTS = 2
-_UNFINISHED = frozenset("and but or so because the a an my your is to of if with um uh".split())
+_UNFINISHED = frozenset(
+    ["and", "but", "or", "so", "because", "the", "a", "an", "my", "your", "is", "to", "of", "if", "with", "um", "uh"]
+)
 
 
 @dataclass(slots=True)
@@ -63,7 +65,7 @@ class Spoken:
     end_wall_ms: int = 0
     decoded_wall_ms: int = 0
     attempts: int = 0
-    shown: SafeText = SafeText()
+    shown: str = ""
 
 
 class LegStream:
@@ -336,8 +338,8 @@ class LegStream:
         if self._ghost(spoken, recognition):
             return
         safe = self._redaction.partial(self._timed(spoken, recognition))
-        if safe.words and safe.text != spoken.shown.text:
-            spoken.shown = safe
+        if safe.words and safe.text != spoken.shown:
+            spoken.shown = safe.text
             out.append(self._transcript(spoken, safe, job.end_ms, job.wanted_ms, wall_ms, final=False))
         self._settle(out)
 

@@ -157,9 +157,7 @@ def _hide(words: Sequence[TimedWord], spans: Sequence[Span], offset: int) -> Saf
             stop = min(span.stop - offset, len(words))
             last = words[stop - 1]
             mark = MARKS[span.secret]
-            redactions.append(
-                Redaction(span.secret, length, length + len(mark), words[index].start_ms, last.end_ms)
-            )
+            redactions.append(Redaction(span.secret, length, length + len(mark), words[index].start_ms, last.end_ms))
             confidence = min(word.confidence for word in words[index:stop])
             end_mark = last.text[-1] if last.text[-1:] in _TRAILING else ""
             word = TimedWord(mark + end_mark, words[index].start_ms, last.end_ms, confidence)

@@ -41,9 +41,7 @@ class DecodeJob:
     def request(self) -> RecognitionRequest:
         """What the engine is asked."""
         quality = Quality.PARTIAL if self.kind is Kind.PARTIAL else Quality.FINAL
-        return RecognitionRequest(
-            pcm16=self.pcm16, rate_hz=self.rate_hz, quality=quality, prefix=self.prefix
-        )
+        return RecognitionRequest(pcm16=self.pcm16, rate_hz=self.rate_hz, quality=quality, prefix=self.prefix)
 
 
 class DecodeQueue:
