@@ -13,11 +13,6 @@ class TranscriberSettings(ServiceSettings):
     """Read from the environment; see the descriptions."""
 
     group: str = Field("transcriber", validation_alias="TRANSCRIBER_GROUP", description="consumer group")
-    group_instance_id: str = Field(
-        "",
-        validation_alias="TRANSCRIBER_GROUP_INSTANCE_ID",
-        description="fixed member name, stable over restarts; empty: a new member each time",
-    )
     assignor: Literal["cooperative-sticky", "range", "roundrobin"] = Field(
         "range",
         validation_alias="TRANSCRIBER_ASSIGNOR",

@@ -8,7 +8,7 @@ the redaction until what follows cannot change what must be hidden. Finals leave
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from services.transcriber.domain.chunks import LegChunk, LegIdentity
 from services.transcriber.domain.endpointing import (
@@ -23,11 +23,10 @@ from services.transcriber.domain.endpointing import (
     Started,
     VoiceDetector,
 )
-from services.transcriber.domain.guards import is_ghost
 from services.transcriber.domain.recognition import Recognition
 from services.transcriber.domain.redaction import RedactionStream, SafeText, TimedWord
 from services.transcriber.domain.scheduling import DecodeJob, Kind
-from services.transcriber.domain.stability import Stabilizer, plain
+from services.transcriber.domain.spoken import Spoken
 from services.transcriber.domain.timeline import Timeline
 from services.transcriber.domain.transcript import (
     CancelDecode,
@@ -37,35 +36,11 @@ from services.transcriber.domain.transcript import (
     LegStatus,
     Transcript,
 )
-from services.transcriber.domain.word_times import snap_to_voice
 
 WARM_UP_MS = 1_000
 """Audio that a replay needs before an utterance for the voice detector to hear its onset at the same frame."""
 FIRST_PARTIAL_MS = 600
 DECODE_ATTEMPTS = 2
-_UNFINISHED = frozenset(
-    ["and", "but", "or", "so", "because", "the", "a", "an", "my", "your", "is", "to", "of", "if", "with", "um", "uh"]
-)
-
-
-@dataclass(slots=True)
-class Spoken:
-    """One utterance from its onset to its final."""
-
-    utterance_id: str
-    start_ms: int
-    gap_ms: int = 0
-    revision: int = 0
-    stabilizer: Stabilizer = field(default_factory=Stabilizer)
-    partial_end_ms: int = 0
-    partial_pending: bool = False
-    speculated_ms: int | None = None
-    final: Recognition | None = None
-    ended: Ended | None = None
-    end_wall_ms: int = 0
-    decoded_wall_ms: int = 0
-    attempts: int = 0
-    shown: str = ""
 
 
 class LegStream:
@@ -103,7 +78,6 @@ class LegStream:
         self._gap_since_ms = 0
         self._ending: LegStatus | None = None
         self._failed = self._quiet = False
-        self.voice_ms = 0
 
     def on_chunk(self, chunk: LegChunk, *, step_ms: int | None) -> list[Effect]:
         """Take audio. ``step_ms`` is how much new speech a partial is worth now; None turns partials off.
@@ -166,6 +140,11 @@ class LegStream:
         return out
 
     @property
+    def held_audio_ms(self) -> int:
+        """How much audio is in memory."""
+        return self._timeline.held_ms
+
+    @property
     def needed_offset(self) -> int | None:
         """Log offset from which a successor must read to lose nothing; None where nothing is pending."""
         pending = self._open is not None or self._closed or self._held_from
@@ -212,7 +191,6 @@ class LegStream:
         for probability in self._detector.probabilities(pcm16):
             boundaries = self._endpointer.feed(self._framed_ms, probability)
             self._framed_ms += FRAME_MS
-            self.voice_ms += FRAME_MS if probability >= self._rules.onset else 0
             for boundary in boundaries:
                 match boundary:
                     case Started(start_ms):
@@ -313,22 +291,14 @@ class LegStream:
         candidates = (self._open, *self._closed)
         return next((s for s in candidates if s is not None and s.utterance_id == utterance_id), None)
 
-    def _timed(self, spoken: Spoken, recognition: Recognition) -> tuple[TimedWord, ...]:
-        voice = spoken.ended.voice if spoken.ended else self._endpointer.voice()
-        return tuple(
-            TimedWord(w.text, spoken.start_ms + w.start_ms, spoken.start_ms + w.end_ms, w.probability)
-            for w in snap_to_voice(recognition.words, voice, threshold=self._rules.offset)
-        )
+    def _voice(self, spoken: Spoken) -> tuple[float, ...]:
+        return spoken.ended.voice if spoken.ended else self._endpointer.voice()
 
     def _ghost(self, spoken: Spoken, recognition: Recognition) -> bool:
-        voice = spoken.ended.voice if spoken.ended else self._endpointer.voice()
-        voiced = [p for p in voice if p >= self._rules.offset]
-        return is_ghost(
-            recognition.text,
-            no_speech=recognition.no_speech,
-            mean_log_probability=recognition.mean_log_probability,
-            voiced=sum(voiced) / len(voiced) if voiced else 0.0,
-        )
+        return spoken.is_ghost(recognition, self._voice(spoken), self._rules.offset)
+
+    def _timed(self, spoken: Spoken, recognition: Recognition) -> tuple[TimedWord, ...]:
+        return spoken.timed(recognition, self._voice(spoken), self._rules.offset)
 
     def _revise(
         self, spoken: Spoken, recognition: Recognition, job: DecodeJob, wall_ms: int, out: list[Effect]
@@ -385,21 +355,20 @@ class LegStream:
     def _transcript(
         self, spoken: Spoken, safe: SafeText, end_ms: int, end_wall_ms: int, wall_ms: int, *, final: bool
     ) -> Transcript:
+        start_wall_ms = self._epoch_ms + spoken.start_ms if self._epoch_ms is not None else None
         revision, spoken.revision = spoken.revision, spoken.revision + 1
-        last = plain(safe.words[-1].text) if safe.words else ""
-        stopped = spoken.ended is not None and spoken.ended.cause in (Cause.SILENCE, Cause.LEG_END)
         return Transcript(
             identity=self.identity,
             utterance_id=spoken.utterance_id,
             revision=revision,
             is_final=final,
-            end_of_turn=final and stopped and last not in _UNFINISHED,
+            end_of_turn=final and spoken.ends_turn(safe),
             start_ms=spoken.start_ms,
             end_ms=end_ms,
             safe=safe,
-            confidence=sum(w.confidence for w in safe.words) / len(safe.words) if safe.words else 0.0,
+            confidence=safe.confidence,
             gap_before_ms=spoken.gap_ms,
-            start_wall_ms=self._epoch_ms + spoken.start_ms if self._epoch_ms is not None else None,
+            start_wall_ms=start_wall_ms,
             audio_end_wall_ms=end_wall_ms,
             decoded_wall_ms=wall_ms,
         )

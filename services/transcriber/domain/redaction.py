@@ -55,6 +55,11 @@ class SafeText:
         """The words joined by single spaces; redactions count characters of it."""
         return " ".join(word.text for word in self.words)
 
+    @property
+    def confidence(self) -> float:
+        """Mean of the words' confidence; 0 without words."""
+        return sum(word.confidence for word in self.words) / len(self.words) if self.words else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class Held(Generic[T]):
