@@ -8,7 +8,7 @@ number that is hidden later are ever seen, also where it is read out over severa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from services.transcriber.domain.digits import hear
@@ -118,10 +118,11 @@ class RedactionStream(Generic[T]):
         if self._upcoming is None:
             return []
         # The last words of a partial may still change.
-        likely = [word.text for word in (*context, *self._upcoming[:-LIKELY_TO_CHANGE])]
-        followed = find(likely).hold_first is None
+        likely = find([word.text for word in (*context, *self._upcoming[:-LIKELY_TO_CHANGE])])
+        followed = likely.hold_first is None
         unrelated = waited_ms >= self.hold_ms and not any(h.digits for h in hear([w.text for w in self._upcoming]))
-        return self._release(numbers) if followed or unrelated else []
+        # What follows may have made a card of it; where the number began is for the held words to say.
+        return self._release(replace(numbers, spans=likely.spans)) if followed or unrelated else []
 
     def flush(self) -> list[tuple[T, SafeText]]:
         """Nothing follows: let go of everything."""

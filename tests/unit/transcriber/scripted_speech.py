@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from services.chassis.errors import EarshotError
 from services.transcriber.domain.chunks import LegChunk, LegIdentity, Role
@@ -79,17 +80,13 @@ class ScriptedEngine:
         self.requests.append(request)
         if (error := self._fail(request)) is not None:
             raise error
-        samples = array("h", request.pcm16)
         out: list[RecognizedWord] = []
-        at = 0
-        while at < len(samples):
-            stop = at
-            while stop < len(samples) and samples[stop] == samples[at]:
-                stop += 1
-            if samples[at] and (stop - at) * 1000 // request.rate_hz >= LEAST_WORD_MS:
-                word = self._words[samples[at] - 1]
-                out.append(RecognizedWord(word, at * 1000 // request.rate_hz, stop * 1000 // request.rate_hz, 0.9))
-            at = stop
+        at_ms = 0
+        for value, run in groupby(array("h", request.pcm16)[:: request.rate_hz // 1000]):
+            stop_ms = at_ms + sum(1 for _ in run)
+            if value and stop_ms - at_ms >= LEAST_WORD_MS:
+                out.append(RecognizedWord(self._words[value - 1], at_ms, stop_ms, 0.9))
+            at_ms = stop_ms
         return Recognition(words=tuple(out), mean_log_probability=-0.2)
 
 
