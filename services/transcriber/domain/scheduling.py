@@ -57,8 +57,8 @@ class DecodeQueue:
 
     @property
     def finals(self) -> int:
-        """Finals waiting; they may be late but are never dropped."""
-        return sum(job.kind is Kind.FINAL for job in self._waiting.values())
+        """Jobs waiting that make finals (a speculative one does once its pause lasts): late at times, never dropped."""
+        return sum(job.kind is not Kind.PARTIAL for job in self._waiting.values())
 
     def put(self, job: DecodeJob) -> None:
         """Queue a job in place of an older one of its utterance, whose place in the line it takes."""
@@ -89,7 +89,7 @@ class DecodeQueue:
 
     def age_ms(self, now_ms: int) -> int:
         """How far the most urgent job is behind its deadline; 0 when all is in time."""
-        return max((now_ms - job.deadline_ms for job in self._waiting.values()), default=0)
+        return max((0, *(now_ms - job.deadline_ms for job in self._waiting.values())))
 
 
 def partial_step_ms(lateness_ms: int, *, step_ms: int, off_after_ms: int) -> int | None:

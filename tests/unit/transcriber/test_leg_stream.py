@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -35,7 +36,7 @@ def test_utterances_end_in_silence_and_come_in_order() -> None:
     assert session.said == ["hello this is anna speaking", "no", "how can i help you today my friend with something"]
     ends = [(t.start_ms, t.end_ms) for t in session.finals]
     assert ends == sorted(ends)
-    assert all(one[1] <= other[0] for one, other in zip(ends, ends[1:], strict=False))
+    assert all(one[1] <= other[0] for one, other in itertools.pairwise(ends))
 
 
 def test_ids_come_from_leg_and_start_and_revisions_rise_to_the_final() -> None:
@@ -150,7 +151,9 @@ def test_audio_that_stops_coming_still_gives_its_words() -> None:
 
 
 def test_a_decode_that_fails_twice_fails_the_leg_but_not_its_other_words() -> None:
-    failing = ScriptedEngine(TALK.words, lambda request: Transient("no") if request.pcm16.count(b"\x06\x00") > 9 else None)
+    failing = ScriptedEngine(
+        TALK.words, lambda request: Transient("no") if request.pcm16.count(b"\x06\x00") > 9 else None
+    )
     session = Session(failing).hear(chunks_of(TALK.pcm16(), [200]))
     assert session.said == ["hello this is anna speaking", "how can i help you today my friend with something"]
     assert session.finished[0].status is LegStatus.FAILED
@@ -194,5 +197,3 @@ def test_a_successor_loses_and_repeats_nothing(crash_at: int) -> None:
 def _renumbered(script: Script, from_word: int) -> bytes:
     """The audio of a script whose first words were said before."""
     return Script(["-"] * from_word + script.words, [(0, 0)] * from_word + script.spoken, script.at_ms).pcm16()
-
-
