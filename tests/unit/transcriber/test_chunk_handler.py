@@ -224,9 +224,13 @@ def test_no_more_audio_is_taken_while_finals_pile_up() -> None:
     bench = Bench(backlog=1)
     bench.pool.stuck = True
     chunks = [m for n in range(3) for m in messages(TALK, leg=f"p-{n}~0000000{n}")]
-    with pytest.raises(Backpressure):
+
+    def play() -> None:
         for chunk in chunks:
             bench.handler.handle(chunk)
+
+    with pytest.raises(Backpressure):
+        play()
     bench.pool.stuck = False
     bench.handler.idle()
     bench.handler.handle(chunks[-1])
