@@ -7,6 +7,7 @@ import click
 from services.cli.commands.demo import demo
 from services.cli.commands.doctor import doctor
 from services.cli.commands.tail import tail
+from services.cli.commands.token import token
 from services.cli.commands.topics import topics
 
 
@@ -19,7 +20,7 @@ def main() -> None:
     """
 
 
-for command in (demo, doctor, tail, topics):
+for command in (demo, doctor, tail, token, topics):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ Packages (the product needs none of the voices; README.md beside this file has t
 
 A script's turns are a list. `- agent: TEXT` or `- customer: TEXT` follows what was said before it by
 `gap_ms` (negative: it overlaps); `within: F` starts it at that fraction of the turn before instead and does
-not delay what follows (a back-channel); `speed: F` multiplies the voice's speed for this turn; `- hold_ms: N` keeps both sides quiet. `[words](kind)` marks an entity.
+not delay what follows (a back-channel); `speed: F` multiplies the voice's speed for this turn; `- hold_ms: N`
+keeps both sides quiet. `[words](kind)` marks an entity.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,8 @@ CLEAN_RATE_HZ = 16000
 SPEECH_DBFS = -20.0
 NOISE_DBFS = -56.0
 ROLES = ("agent", "customer")
+# Cross-attention puts word edges late, by this much against the synthesizers' own phone times (README.md).
+ALIGNMENT_LATE_MS = 70
 ENTITY = re.compile(r"\[([^]]+)\]\((card|account|phone|name|address|email|order)\)")
 
 
@@ -124,9 +128,10 @@ VOICES: dict[str, Callable[[int], Synthesizer]] = {
 
 
 class WordTimer:
-    """Times of known words in clean 16 kHz speech: Whisper's cross-attention, then snapped to the silences."""
+    """Times known words in clean speech: Whisper's cross-attention, then snapped to the silences."""
 
     def __init__(self) -> None:
+        """Load Whisper tiny.en from its package."""
         from faster_whisper import WhisperModel
         from faster_whisper.tokenizer import Tokenizer
 
@@ -139,7 +144,7 @@ class WordTimer:
         self._tokenizer = Tokenizer(self._model.hf_tokenizer, multilingual=False)
 
     def times(self, audio: Audio, text: str) -> list[tuple[str, int, int]]:
-        """Words of `text`, split at spaces, with start and end in ms from the start of `audio` (under 30 s)."""
+        """Words of `text`, split at spaces, with start and end in ms. `audio`: 16 kHz, under 30 s."""
         features = self._model.feature_extractor(audio)[:, :3000]
         frames = int(features.shape[1])
         padded = np.pad(features, ((0, 0), (0, 3000 - frames)))
@@ -156,7 +161,8 @@ class WordTimer:
                 start = piece["start"] if start is None else start
                 if any(c.isalnum() for c in piece["word"]):
                     end = piece["end"]
-            words.append((word, round(1000 * (start or 0.0)), round(1000 * end)))
+            start_ms = max(0, round(1000 * (start or 0.0)) - ALIGNMENT_LATE_MS)
+            words.append((word, start_ms, max(start_ms, round(1000 * end) - ALIGNMENT_LATE_MS)))
         return snap(words, loud_ms(audio))
 
 
@@ -203,17 +209,19 @@ def mulaw_round_trip(audio: Audio) -> npt.NDArray[np.int16]:
     exponent = np.floor(np.log2(biased)).astype(np.int32) - 7
     mantissa = (biased >> (exponent + 3)) & 15
     decoded = (((mantissa << 3) + 132) << exponent) - 132
-    return np.where(pcm < 0, -decoded, decoded).astype(np.int16)
+    samples: npt.NDArray[np.int16] = np.where(pcm < 0, -decoded, decoded).astype(np.int16)
+    return samples
 
 
 def telephone_level(audio: Audio) -> Audio:
-    """Band-limit a turn's 8 kHz speech and bring its active part to SPEECH_DBFS; peaks are held under -1 dBFS."""
+    """Band-limit 8 kHz speech and bring its active part to SPEECH_DBFS, its peaks under -1 dBFS."""
     limited = band_limit(audio)
     blocks = limited[: len(limited) // 160 * 160].reshape(-1, 160)
     power = np.mean(blocks.astype(np.float64) ** 2, axis=1)
     active = float(np.mean(power[power > power.max() * 10**-3.0]))
     levelled = limited * (10 ** (SPEECH_DBFS / 20) / active**0.5)
-    return np.clip(levelled, -0.89, 0.89).astype(np.float32)
+    held: Audio = np.clip(levelled, -0.89, 0.89).astype(np.float32)
+    return held
 
 
 def synthesize(role: str, marked: str, speed: float, speak: Synthesizer, timer: WordTimer) -> Turn:
@@ -252,7 +260,7 @@ def lay_out(script: dict[str, Any], timer: WordTimer) -> tuple[list[Turn], list[
     turns.sort(key=lambda t: t.span_ms)
     for role in ROLES:
         mine = [t for t in turns if t.role == role]
-        for before, after in zip(mine, mine[1:], strict=False):
+        for before, after in pairwise(mine):
             if after.span_ms[0] < before.span_ms[1] + 100:
                 raise SystemExit(f"{script['name']}: {role} speaks over itself at {after.text!r}")
     return turns, holds, now_ms + int(script.get("tail_ms", 1000))
@@ -320,7 +328,11 @@ def make(path: Path, out: Path, timer: WordTimer) -> None:
     text = re.sub(r"\{\s+(\"text\": [^{}]*?)\s+\}", lambda m: "{" + re.sub(r"\s*\n\s*", " ", m[1]) + "}", text)
     (out / f"{script['name']}.json").write_text(text + "\n", encoding="utf-8")
     (out / f"{script['name']}.txt").write_text(readable(document, script["title"]), encoding="utf-8")
+<<<<<<< HEAD
     print(f"{script['name']}: {duration_ms / 1000:.1f} s, {len(turns)} turns, {len(document['overlaps'])} overlaps")
+=======
+    print(f"{script['name']}: {duration_ms / 1000:.1f} s, {len(turns)} turns")
+>>>>>>> speech
 
 
 def main() -> None:

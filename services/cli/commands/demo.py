@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import jwt
 import orjson
 from rich.console import Console
 
@@ -19,6 +18,7 @@ from services.cli.adapters.embedded_broker import EmbeddedBrokerError
 from services.cli.adapters.live_view import LiveView
 from services.cli.adapters.simulator import Simulator
 from services.cli.adapters.stack import Stack
+from services.cli.commands.token import make_token
 from services.cli.domain.conversation import Conversation
 from services.cli.domain.result import problems_of, result_of
 
@@ -67,9 +67,7 @@ def demo(call_file: Path | None, conversation: str, once: bool) -> None:
 
 def _play(stack: Stack, call: Conversation, console: Console) -> bool:
     simulator = Simulator(stack.simulator_url)
-    token = jwt.encode(
-        {"sub": "demo", "role": "admin", "exp": int(time.time()) + 12 * 3600}, stack.token_key, algorithm="HS256"
-    )
+    token = make_token(stack.token_key, subject="demo", role="admin")
     console.print(f"\nThe page: http://127.0.0.1:{stack.page_port}/#token={token}", soft_wrap=True)
     console.print(f"The call: {Path(call.path).name}, {call.duration_ms / 1000:.0f} s at real speed\n")
     with LiveView(console) as view:

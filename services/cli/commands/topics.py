@@ -17,8 +17,11 @@ from services.contracts.topics import ALL
     "--partitions", type=click.IntRange(1), help="Partitions of call-keyed topics (default: as in the schemas)."
 )
 @click.option("--replication", default=-1, show_default=True, help="Replication factor; -1 is the broker's default.")
+@click.option(
+    "--wait", "wait_s", default=30.0, show_default=True, help="Seconds to wait for a broker that is not up yet."
+)
 @click.option("--dry-run", is_flag=True, help="Print what would be created, ask no broker.")
-def topics(partitions: int | None, replication: int, dry_run: bool) -> None:
+def topics(partitions: int | None, replication: int, wait_s: float, dry_run: bool) -> None:
     """Create the topics of schemas/topics, and their dead-letter topics, that do not exist yet.
 
     The broker is KAFKA_BOOTSTRAP_SERVERS; names begin with EARSHOT_TOPIC_PREFIX.
@@ -29,7 +32,7 @@ def topics(partitions: int | None, replication: int, dry_run: bool) -> None:
             click.echo(f"{topic.topic} partitions={topic.num_partitions} {topic.config}")
         return
     try:
-        created = ensure_topics(settings, partitions=partitions, replication=replication)
+        created = ensure_topics(settings, partitions=partitions, replication=replication, timeout_s=wait_s)
     except EarshotError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
