@@ -328,11 +328,7 @@ def make(path: Path, out: Path, timer: WordTimer) -> None:
     text = re.sub(r"\{\s+(\"text\": [^{}]*?)\s+\}", lambda m: "{" + re.sub(r"\s*\n\s*", " ", m[1]) + "}", text)
     (out / f"{script['name']}.json").write_text(text + "\n", encoding="utf-8")
     (out / f"{script['name']}.txt").write_text(readable(document, script["title"]), encoding="utf-8")
-<<<<<<< HEAD
-    print(f"{script['name']}: {duration_ms / 1000:.1f} s, {len(turns)} turns, {len(document['overlaps'])} overlaps")
-=======
     print(f"{script['name']}: {duration_ms / 1000:.1f} s, {len(turns)} turns")
->>>>>>> speech
 
 
 def main() -> None:
