@@ -40,7 +40,7 @@ class MediaGatewaySettings(ServiceSettings, RingCentralSettings):
         description="CA bundle to check it with",
     )
     bind_host: str = Field(
-        "0.0.0.0", validation_alias="MEDIA_GATEWAY_BIND_HOST", description="address that SIP and RTP sockets bind"
+        "0.0.0.0", validation_alias="MEDIA_GATEWAY_HOST", description="address that SIP and RTP sockets bind"
     )
     media_host: str = Field(
         "",

@@ -147,7 +147,7 @@ async def gateway(
         {
             "MEDIA_GATEWAY_SIP_TRANSPORT": transport,
             "MEDIA_GATEWAY_TLS_VERIFY": "false",
-            "MEDIA_GATEWAY_BIND_HOST": "127.0.0.1",
+            "MEDIA_GATEWAY_HOST": "127.0.0.1",
             "MEDIA_GATEWAY_RTP_PORT_FIRST": str(first_port),
             "MEDIA_GATEWAY_RTP_PORT_LAST": str(first_port + 400),
             "MEDIA_GATEWAY_SILENCE_MS": "700",
