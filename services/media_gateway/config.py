@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from services.chassis.settings import RingCentralSettings, ServiceSettings
 from services.media_gateway.domain.leg_stream import StreamSettings
@@ -40,7 +40,7 @@ class MediaGatewaySettings(ServiceSettings, RingCentralSettings):
         description="CA bundle to check it with",
     )
     bind_host: str = Field(
-        "0.0.0.0", validation_alias="MEDIA_GATEWAY_BIND_HOST", description="address that SIP and RTP sockets bind"
+        "0.0.0.0", validation_alias="MEDIA_GATEWAY_HOST", description="address that SIP and RTP sockets bind"
     )
     media_host: str = Field(
         "",
@@ -51,7 +51,12 @@ class MediaGatewaySettings(ServiceSettings, RingCentralSettings):
         30000, ge=1024, le=65534, validation_alias="MEDIA_GATEWAY_RTP_PORT_FIRST", description="first RTP port"
     )
     rtp_port_last: int = Field(
-        33999, ge=1024, le=65535, validation_alias="MEDIA_GATEWAY_RTP_PORT_LAST", description="last RTP port"
+        33999,
+        ge=1024,
+        le=65535,
+        validate_default=True,
+        validation_alias="MEDIA_GATEWAY_RTP_PORT_LAST",
+        description="last RTP port",
     )
     rtp_port_cool_down_s: float = Field(
         10.0, ge=0, validation_alias="MEDIA_GATEWAY_RTP_PORT_COOL_DOWN_S", description="rest of a port after a leg"
@@ -78,11 +83,12 @@ class MediaGatewaySettings(ServiceSettings, RingCentralSettings):
         description="how long calls may go on after a stop is asked for, before they are ended",
     )
 
-    @model_validator(mode="after")
-    def _ports_are_a_range(self) -> MediaGatewaySettings:
-        if self.rtp_port_last - self.rtp_port_first < 16:
+    @field_validator("rtp_port_last")
+    @classmethod
+    def _ports_are_a_range(cls, last: int, info: ValidationInfo) -> int:
+        if last - int(info.data.get("rtp_port_first", 0)) < 16:
             raise ValueError("MEDIA_GATEWAY_RTP_PORT_LAST must be at least 16 above MEDIA_GATEWAY_RTP_PORT_FIRST")
-        return self
+        return last
 
     def stream_settings(self) -> StreamSettings:
         """How legs are received."""

@@ -147,7 +147,7 @@ async def gateway(
         {
             "MEDIA_GATEWAY_SIP_TRANSPORT": transport,
             "MEDIA_GATEWAY_TLS_VERIFY": "false",
-            "MEDIA_GATEWAY_BIND_HOST": "127.0.0.1",
+            "MEDIA_GATEWAY_HOST": "127.0.0.1",
             "MEDIA_GATEWAY_RTP_PORT_FIRST": str(first_port),
             "MEDIA_GATEWAY_RTP_PORT_LAST": str(first_port + 400),
             "MEDIA_GATEWAY_SILENCE_MS": "700",
@@ -328,6 +328,23 @@ async def test_a_killed_sip_worker_registers_again_and_its_legs_are_reported_dow
         leg = await run.invite(CUSTOMER, "p-own-5")
         await run.until(lambda: bool(run.chunks(CUSTOMER)))
         await leg.bye()
+
+
+async def test_a_reset_connection_is_registered_anew_while_the_audio_goes_on() -> None:
+    async with bench("tls") as run:
+        run.expect(AGENT, "agent")
+        leg = await run.invite(AGENT, "p-own-3")
+        await run.until(lambda: bool(run.chunks(AGENT)))
+        run.server.drop_connections(DEVICE)
+        await run.until(lambda: not run.server.is_registered(DEVICE))
+        await run.until(lambda: run.server.is_registered(DEVICE))
+        before = len(run.chunks(AGENT))
+        await run.until(lambda: len(run.chunks(AGENT)) >= before + 3)
+        assert leg.packets_sent > 0
+        run.expect(CUSTOMER, "customer")
+        second = await run.invite(CUSTOMER, "p-own-4")
+        await run.until(lambda: bool(run.chunks(CUSTOMER)))
+        await second.bye()
 
 
 async def test_a_stop_ends_the_calls_with_all_their_audio_and_unregisters() -> None:

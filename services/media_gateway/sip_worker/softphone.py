@@ -142,21 +142,20 @@ class Softphone:
         if call is not None:
             guarded(call.end, 0)
 
-    def stop(self, deadline: float) -> None:
+    def stop(self, deadline: float, *, unregister: bool) -> None:
         """BYE all calls, unregister, tear the library down; `deadline` on the monotonic clock."""
-        for call in list(self.calls.values()):
-            guarded(call.end, 0)
+        self._to_end += [(call, 0) for call in self.calls.values()]
         while self.calls and time.monotonic() < deadline:
             self.turn(20)
-        if self._account is not None and self._registered:
+        if unregister and self._account is not None and self._registered:
             guarded(self._account.setRegistration, False)
             while self._registered and time.monotonic() < deadline:
                 self.turn(20)
+        # No call object may outlive the library: its end would abort the process.
         self.calls.clear()
         self._ended.clear()
-        if self._account is not None:
-            guarded(self._account.shutdown)
-        guarded(self._endpoint.libDestroy)
+        # Tearing down would unregister by itself.
+        guarded(self._endpoint.libDestroy, 0 if unregister else pj.PJSUA_DESTROY_NO_NETWORK)
 
     def on_registration(self, status_code: int, expires_s: int) -> None:
         """Report the outcome of a REGISTER."""

@@ -95,5 +95,6 @@ def run(link: Link) -> int:
             continue
         softphone.turn(DECIDING_WAIT_MS if softphone.deciding else IDLE_WAIT_MS)
     if softphone is not None:
-        softphone.stop(time.monotonic() + STOP_WAIT_S)
+        # Without a gateway the calls are pointless, but the next gateway may have registered the device already.
+        softphone.stop(time.monotonic() + STOP_WAIT_S, unregister=stopping)
     return 0
