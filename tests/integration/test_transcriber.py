@@ -120,7 +120,7 @@ def test_the_known_words_of_a_conversation_are_heard(engine: WhisperEngine) -> N
             timestamp_ms=0,
         )  # fmt: skip
         handler.handle(message)
-        while pool.load(0)[0]:
+        while pool.load()[0]:
             pool.wait(0.05)
             handler.idle()
         handler.idle()
