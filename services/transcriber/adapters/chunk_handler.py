@@ -53,7 +53,7 @@ class Decoders(Protocol):
         """What has been decoded since."""
         ...
 
-    def load(self, now_ms: int) -> tuple[int, int, int]:
+    def load(self) -> tuple[int, int, int]:
         """Jobs waiting, finals among them, lateness in ms."""
         ...
 
@@ -204,7 +204,7 @@ class ChunkHandler:
         return leg
 
     def _step_ms(self) -> int | None:
-        _, _, late_ms = self._pool.load(self._wall_ms())
+        _, _, late_ms = self._pool.load()
         limits = self._limits
         step_ms = partial_step_ms(late_ms, step_ms=limits.partial_step_ms, off_after_ms=limits.partials_off_after_ms)
         metrics.PARTIALS_OFF.set(step_ms is None)
@@ -213,7 +213,7 @@ class ChunkHandler:
     def _wait_for_room(self) -> None:
         """Read no more audio while finals wait in numbers: the lag stays in Kafka, where it is seen."""
         for _ in range(ROOM_TRIES):
-            _, finals, _ = self._pool.load(self._wall_ms())
+            _, finals, _ = self._pool.load()
             if finals <= self._limits.backlog:
                 return
             self._pool.wait(0.1)
@@ -259,7 +259,7 @@ class ChunkHandler:
             if (now_s - home.since_s) * 1000 >= 2 * self._limits.timeout_ms:
                 home.since_s = now_s
                 home.marks.keep({leg_id for leg_id, leg in self._legs.items() if leg.place == place})
-        waiting, _, late_ms = self._pool.load(self._wall_ms())
+        waiting, _, late_ms = self._pool.load()
         metrics.JOBS_WAITING.set(waiting)
         metrics.LATENESS_SECONDS.set(late_ms / 1000)
         metrics.LEGS.set(len(self._legs))

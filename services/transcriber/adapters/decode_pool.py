@@ -37,7 +37,7 @@ class DecodePool:
     def submit(self, job: DecodeJob) -> None:
         """Queue a job."""
         with self._changed:
-            self._queue.put(job)
+            self._queue.put(job, self._wall_ms())
             self._changed.notify()
 
     def cancel(self, utterance_id: str) -> None:
@@ -61,10 +61,10 @@ class DecodePool:
             except queue.Empty:
                 return out
 
-    def load(self, now_ms: int) -> tuple[int, int, int]:
+    def load(self) -> tuple[int, int, int]:
         """Jobs waiting, finals among them, and how late the most urgent is in ms."""
         with self._changed:
-            return len(self._queue), self._queue.finals, self._queue.age_ms(now_ms)
+            return len(self._queue), self._queue.finals, self._queue.late_ms(self._wall_ms())
 
     def wait(self, timeout_s: float) -> None:
         """Wait until something has been decoded, or for so long."""
@@ -108,5 +108,7 @@ class DecodePool:
             self._fatal = error
         except EarshotError as error:
             log.warning("decode_failed", leg_id=job.leg_id, kind=job.kind.value, error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - the thread's outermost: the consumer's thread is to hear of it
+            self._fatal = Fatal(f"the engine broke: {type(error).__name__}")
         metrics.DECODE_FAILED.inc()
         return None

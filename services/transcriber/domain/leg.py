@@ -215,7 +215,7 @@ class LegStream:
             kind=kind,
             start_ms=spoken.start_ms,
             end_ms=end_ms,
-            wanted_ms=end_ms + self._wall_minus_media_ms,
+            captured_ms=end_ms + self._wall_minus_media_ms,
             pcm16=self._timeline.slice(spoken.start_ms, end_ms),
             rate_hz=self.rate_hz,
             prefix=spoken.stabilizer.prefix if kind is Kind.PARTIAL else "",
@@ -310,7 +310,7 @@ class LegStream:
         safe = self._redaction.partial(self._timed(spoken, recognition))
         if safe.words and safe.text != spoken.shown:
             spoken.shown = safe.text
-            out.append(self._transcript(spoken, safe, job.end_ms, job.wanted_ms, wall_ms, final=False))
+            out.append(self._transcript(spoken, safe, job.end_ms, job.captured_ms, wall_ms, final=False))
         self._settle(out)
 
     def _settle(self, out: list[Effect]) -> None:

@@ -21,22 +21,17 @@ DEADLINE_MS = {Kind.FINAL: 300, Kind.SPECULATIVE: 350, Kind.PARTIAL: 1_000}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeJob:
-    """One decode that a leg wants. ``wanted_ms`` is when its audio was captured (wall clock)."""
+    """One decode that a leg wants. ``captured_ms`` is when its last audio was captured (the gateway's wall clock)."""
 
     leg_id: str
     utterance_id: str
     kind: Kind
     start_ms: int
     end_ms: int
-    wanted_ms: int
+    captured_ms: int
     pcm16: bytes
     rate_hz: int
     prefix: str = ""
-
-    @property
-    def deadline_ms(self) -> int:
-        """When it should be done."""
-        return self.wanted_ms + DEADLINE_MS[self.kind]
 
     def request(self) -> RecognitionRequest:
         """What the engine is asked."""
@@ -45,11 +40,14 @@ class DecodeJob:
 
 
 class DecodeQueue:
-    """Earliest deadline first; of one utterance only the newest job waits."""
+    """Earliest deadline first; of one utterance only the newest job waits.
+
+    Deadlines count from when a job is put, by the caller's clock alone: the gateway's may be off.
+    """
 
     def __init__(self) -> None:
         """Start empty."""
-        self._waiting: dict[str, DecodeJob] = {}
+        self._waiting: dict[str, tuple[int, DecodeJob]] = {}
 
     def __len__(self) -> int:
         """Jobs waiting."""
@@ -58,38 +56,37 @@ class DecodeQueue:
     @property
     def finals(self) -> int:
         """Jobs waiting that make finals (a speculative one does once its pause lasts): late at times, never dropped."""
-        return sum(job.kind is not Kind.PARTIAL for job in self._waiting.values())
+        return sum(job.kind is not Kind.PARTIAL for _, job in self._waiting.values())
 
-    def put(self, job: DecodeJob) -> None:
-        """Queue a job in place of an older one of its utterance, whose place in the line it takes."""
-        older = self._waiting.get(job.utterance_id)
-        if older is not None and older.kind is job.kind is Kind.PARTIAL:
-            self._waiting[job.utterance_id] = job
-            return
-        self._waiting.pop(job.utterance_id, None)
-        self._waiting[job.utterance_id] = job
+    def put(self, job: DecodeJob, now_ms: int) -> None:
+        """Queue a job in place of an older one of its utterance, whose deadline it takes over from a partial."""
+        due_ms = now_ms + DEADLINE_MS[job.kind]
+        older_due_ms, older = self._waiting.pop(job.utterance_id, (due_ms, None))
+        if older is not None and older.kind is Kind.PARTIAL:
+            due_ms = min(due_ms, older_due_ms)
+        self._waiting[job.utterance_id] = (due_ms, job)
 
     def cancel(self, utterance_id: str) -> None:
         """Forget what waits for an utterance, unless it is its final."""
-        job = self._waiting.get(utterance_id)
+        _, job = self._waiting.get(utterance_id, (0, None))
         if job is not None and job.kind is not Kind.FINAL:
             del self._waiting[utterance_id]
 
     def drop_leg(self, leg_id: str) -> None:
         """Forget everything of a leg that has moved to another worker."""
-        for key in [key for key, job in self._waiting.items() if job.leg_id == leg_id]:
+        for key in [key for key, (_, job) in self._waiting.items() if job.leg_id == leg_id]:
             del self._waiting[key]
 
     def take(self) -> DecodeJob | None:
         """The most urgent job, or None."""
         if not self._waiting:
             return None
-        key = min(self._waiting, key=lambda k: self._waiting[k].deadline_ms)
-        return self._waiting.pop(key)
+        key = min(self._waiting, key=lambda k: self._waiting[k][0])
+        return self._waiting.pop(key)[1]
 
-    def age_ms(self, now_ms: int) -> int:
+    def late_ms(self, now_ms: int) -> int:
         """How far the most urgent job is behind its deadline; 0 when all is in time."""
-        return max((0, *(now_ms - job.deadline_ms for job in self._waiting.values())))
+        return max((0, *(now_ms - due_ms for due_ms, _ in self._waiting.values())))
 
 
 def partial_step_ms(lateness_ms: int, *, step_ms: int, off_after_ms: int) -> int | None:

@@ -136,7 +136,7 @@ class Session:
             for effect in pending:
                 match effect:
                     case DecodeJob():
-                        self.queue.put(effect)
+                        self.queue.put(effect, self.now_ms)
                     case CancelDecode(utterance_id):
                         self.queue.cancel(utterance_id)
                     case _:

@@ -34,7 +34,7 @@ class InlinePool:
         self.stuck = False
 
     def submit(self, job: DecodeJob) -> None:
-        self.queue.put(job)
+        self.queue.put(job, 0)
 
     def cancel(self, utterance_id: str) -> None:
         self.queue.cancel(utterance_id)
@@ -45,7 +45,7 @@ class InlinePool:
     def wait(self, timeout_s: float) -> None:
         pass
 
-    def load(self, now_ms: int) -> tuple[int, int, int]:
+    def load(self) -> tuple[int, int, int]:
         return len(self.queue), self.queue.finals, 0
 
     def answers(self) -> Sequence[Answer]:
