@@ -148,7 +148,7 @@ def _came(state: Connection, frame: Frame, now_ms: int) -> Decision:
             return _notified(state, raw, now_ms)
         case ConnectionDetails() if state.phase is Phase.GREETING:
             return _greeted(state, frame, now_ms)
-        case Reply() if state.pending is not None and frame.message_id == state.pending.message_id:
+        case Reply() if state.phase is Phase.OPEN and state.pending and frame.message_id == state.pending.message_id:
             return _replied(replace(state, pending=None), state.pending, frame, now_ms)
         case GatewayError(code=code) if state.phase in (Phase.GREETING, Phase.OPEN):
             useless = state.phase is Phase.GREETING and state.offered
