@@ -1,0 +1,1 @@
+"""Calls: their recordings, their script, their supervised legs."""

@@ -1,0 +1,193 @@
+"""Supervised legs: the reply first, then the INVITE, then audio once the client's RTP has latched."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from services.ringcentral_sim.calls.book import CallBook
+from services.ringcentral_sim.domain.company import Company
+from services.ringcentral_sim.domain.faults import Counters, Faults
+from services.ringcentral_sim.domain.ports import Clock, InviteRefused, SipSide, SuperviseLeg, SuperviseOffer
+from services.ringcentral_sim.domain.session import Party
+from services.ringcentral_sim.domain.supervision import SuperviseRequest, refusal, supervisor_party
+from services.ringcentral_sim.tasks import Tasks
+
+log = structlog.get_logger()
+# The SIP side sends to the address of the SDP after so long without a packet from the client.
+LATCH_TIMEOUT_S = 3.0
+HEAD_START_S = 0.5
+
+
+@dataclass(slots=True)
+class Leg:
+    """One supervise request and what became of it; `state` only moves forward."""
+
+    session_id: str
+    supervisor_party_id: str
+    monitored_party_id: str | None
+    state: str = "requested"
+    sip: SuperviseLeg | None = None
+    sip_call_id: str | None = None
+    side: str | None = None
+    latched: bool = False
+    audio_started_at: datetime | None = None
+
+
+class LegListener(Protocol):
+    """The running call, told when a leg can carry audio."""
+
+    def leg_ready(self, leg: Leg) -> None:
+        """Its first RTP packet arrived, or it has had its time."""
+
+
+class Legs:
+    """All supervised legs of the simulator, by session."""
+
+    def __init__(
+        self,
+        *,
+        sip: SipSide,
+        book: CallBook,
+        company: Company,
+        faults: Faults,
+        counters: Counters,
+        clock: Clock,
+        tasks: Tasks,
+        invite_delay_s: float,
+    ) -> None:
+        self._sip = sip
+        self._book = book
+        self._company = company
+        self._faults = faults
+        self._counters = counters
+        self._clock = clock
+        self._tasks = tasks
+        self._invite_delay_s = invite_delay_s
+        self._legs: list[Leg] = []
+        self.listeners: dict[str, LegListener] = {}
+
+    def of(self, session_id: str) -> list[Leg]:
+        """Legs of a session in order of request."""
+        return [leg for leg in self._legs if leg.session_id == session_id]
+
+    def online(self, device_id: str) -> bool:
+        """A device is Online while it is registered, unless a fault says otherwise."""
+        return device_id not in self._faults.offline_devices and self._sip.is_registered(device_id)
+
+    async def supervise(self, session_id: str, ask: SuperviseRequest) -> Party:
+        """Add the supervisor's party and send the INVITE after (or, by fault, before) returning."""
+        session = self._book.live(session_id)
+        refused = refusal(ask, session, self._company, device_online=self.online(ask.device_id))
+        if refused is not None:
+            self._counters.supervise_refused += 1
+            self._counters.supervised_twice += "already supervised" in refused.message
+            raise refused
+        self._counters.supervise_accepted += 1
+        party = supervisor_party(ask, session, self._company)
+        self._book.put(session_id, party)
+        leg = Leg(session_id, party.id, ask.party_id)
+        self._legs.append(leg)
+        offer = SuperviseOffer(
+            device_id=ask.device_id,
+            caller_number=self._caller_number(session_id),
+            supervisor_party_id=party.id,
+            monitored_party_id=ask.party_id,
+            session_id=session_id,
+            headers=self._faults.monitoring_headers,
+            late_offer=self._faults.late_offer,
+            two_media_lines=self._faults.two_media_lines,
+        )
+        match self._faults.invite:
+            case "none":
+                leg.state = "no_invite"
+            case "before_reply":
+                await self._invite_first(leg, offer)
+            case "after_reply":
+                self._tasks.spawn(self._invite_later(leg, offer), f"leg {party.id}")
+        return party
+
+    def hang_up(self, session_id: str, *, monitored: str | None = None, supervisor: str | None = None) -> None:
+        """BYE the legs of the session: all, those on a party, or a supervisor's own."""
+        for leg in self.of(session_id):
+            wanted = (monitored is None and supervisor is None) or (
+                leg.monitored_party_id == monitored if monitored else leg.supervisor_party_id == supervisor
+            )
+            if not wanted:
+                continue
+            self._drop_party(leg)
+            if leg.sip is not None and leg.state != "ended":
+                self._tasks.spawn(leg.sip.bye(), f"bye {leg.supervisor_party_id}")
+            leg.state = "ended"
+
+    async def _invite_first(self, leg: Leg, offer: SuperviseOffer) -> None:
+        """Give the INVITE a head start; a client that answers only after our reply is not waited for."""
+        placed = self._tasks.spawn(self._invite(leg, offer), f"invite {leg.supervisor_party_id}")
+        pause = asyncio.ensure_future(self._clock.sleep(HEAD_START_S))
+        await asyncio.wait({placed, pause}, return_when=asyncio.FIRST_COMPLETED)
+        pause.cancel()
+        self._tasks.spawn(self._carry_once(leg, placed), f"leg {leg.supervisor_party_id}")
+
+    async def _carry_once(self, leg: Leg, placed: asyncio.Task[bool]) -> None:
+        if await placed:
+            await self._carry(leg)
+
+    async def _invite_later(self, leg: Leg, offer: SuperviseOffer) -> None:
+        await self._clock.sleep(self._invite_delay_s)
+        if leg.state == "requested" and await self._invite(leg, offer):
+            await self._carry(leg)
+
+    async def _invite(self, leg: Leg, offer: SuperviseOffer) -> bool:
+        leg.state = "inviting"
+        self._counters.invites_sent += 1
+        try:
+            leg.sip = await self._sip.invite(offer)
+        except InviteRefused as refused:
+            self._counters.invites_refused += 1
+            log.info(
+                "invite_refused",
+                call_id=leg.session_id,
+                leg_id=leg.supervisor_party_id,
+                status=refused.status,
+            )
+            if leg.state != "ended":
+                leg.state = "refused"
+                self._drop_party(leg)
+            return False
+        leg.sip_call_id = leg.sip.call_id
+        if leg.state == "ended":
+            await leg.sip.bye()
+            return False
+        leg.state = "answered"
+        return True
+
+    async def _carry(self, leg: Leg) -> None:
+        assert leg.sip is not None
+        ended = self._tasks.spawn(self._watch_end(leg, leg.sip), f"end of {leg.supervisor_party_id}")
+        leg.latched = await leg.sip.latched(LATCH_TIMEOUT_S)
+        if leg.state == "answered":
+            leg.state = "ready"
+            listener = self.listeners.get(leg.session_id)
+            if listener is not None:
+                listener.leg_ready(leg)
+        await ended
+
+    async def _watch_end(self, leg: Leg, sip: SuperviseLeg) -> None:
+        cause = await sip.ended()
+        log.info("leg_ended", call_id=leg.session_id, leg_id=leg.supervisor_party_id, cause=cause)
+        leg.state = "ended"
+        self._drop_party(leg)
+
+    def _drop_party(self, leg: Leg) -> None:
+        session = self._book.any(leg.session_id)
+        party = session.party(leg.supervisor_party_id) if session else None
+        if party is not None and party.live:
+            self._book.put(leg.session_id, party.moved("Disconnected", "Supervising"))
+
+    def _caller_number(self, session_id: str) -> str:
+        session = self._book.live(session_id)
+        return session.parties[0].origin.phone_number or "anonymous"

@@ -1,0 +1,1 @@
+"""The control surface for tests and demos, under /sim/."""

@@ -1,0 +1,185 @@
+"""/sim/: start and end calls, read the state, switch faults. No part of RingCentral; it asks for no token."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from services.ringcentral_sim.calls.audio import BadAudio
+from services.ringcentral_sim.calls.run import CallRun
+from services.ringcentral_sim.calls.start import BadCall, CallRequest, start_call
+from services.ringcentral_sim.domain.errors import ErrorShape
+from services.ringcentral_sim.domain.faults import Faults, InviteFault
+from services.ringcentral_sim.domain.ports import MonitoringHeaders
+from services.ringcentral_sim.domain.session import rfc3339
+from services.ringcentral_sim.world import World
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+class CallBody(BaseModel):
+    """POST /sim/calls."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    audio: str | None = None
+    agent: str | int | None = None
+    flow: str = "inbound"
+    holds: list[tuple[int, int]] = Field(default_factory=list)
+    flow_at_ms: int = Field(5000, ge=0)
+    duration_ms: int = Field(10_000, ge=1)
+    start_audio: str | None = None
+    customer_number: str = "+15550100111"
+    customer_name: str = "CALLER"
+
+
+class FaultsBody(BaseModel):
+    """POST /sim/faults: only what is named changes; the last two act at once."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    monitoring_headers: MonitoringHeaders | None = None
+    invite: InviteFault | None = None
+    late_offer: bool | None = None
+    two_media_lines: bool | None = None
+    offline_devices: frozenset[str] | None = None
+    disabled_filters: frozenset[str] | None = None
+    error_shape: ErrorShape | None = None
+    drop_websockets: bool = False
+    kill_tokens: bool = False
+
+
+def routes(world: World) -> list[Route]:
+    """The control endpoints and /healthz."""
+
+    async def create(request: Request) -> Response:
+        body = await _parsed(request, CallBody)
+        if isinstance(body, Response):
+            return body
+        ask = CallRequest(
+            audio=Path(body.audio) if body.audio else None,
+            agent_id=str(body.agent) if body.agent is not None else None,
+            flow=body.flow,
+            holds=tuple(body.holds),
+            flow_at_ms=body.flow_at_ms,
+            duration_ms=body.duration_ms,
+            start_audio=body.start_audio,
+            customer_number=body.customer_number,
+            customer_name=body.customer_name,
+        )
+        try:
+            run = await start_call(world, ask)
+        except (BadAudio, BadCall) as error:
+            return _bad(str(error))
+        return JSONResponse(call_view(world, run), status_code=201)
+
+    async def show(request: Request) -> Response:
+        run = world.calls.get(request.path_params["call"])
+        return JSONResponse(call_view(world, run)) if run else _bad("no such call", 404)
+
+    async def hang_up(request: Request) -> Response:
+        run = world.calls.get(request.path_params["call"])
+        if run is None:
+            return _bad("no such call", 404)
+        run.hang_up()
+        return JSONResponse(call_view(world, run))
+
+    async def state(request: Request) -> Response:
+        return JSONResponse(state_view(world))
+
+    async def set_faults(request: Request) -> Response:
+        body = await _parsed(request, FaultsBody)
+        if isinstance(body, Response):
+            return body
+        for name, value in body.model_dump(exclude={"drop_websockets", "kill_tokens"}, exclude_none=True).items():
+            setattr(world.faults, name, value)
+        dropped = world.gateway.drop_all() if body.drop_websockets else 0
+        killed = world.tokens.kill_all() if body.kill_tokens else 0
+        return JSONResponse({**faults_view(world.faults), "dropped_websockets": dropped, "killed_tokens": killed})
+
+    async def health(request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    return [
+        Route("/sim/calls", create, methods=["POST"]),
+        Route("/sim/calls/{call}", show, methods=["GET"]),
+        Route("/sim/calls/{call}/hangup", hang_up, methods=["POST"]),
+        Route("/sim/state", state, methods=["GET"]),
+        Route("/sim/faults", set_faults, methods=["POST"]),
+        Route("/healthz", health, methods=["GET"]),
+    ]
+
+
+async def _parsed(request: Request, model: type[Body]) -> Body | Response:
+    try:
+        return model.model_validate(json.loads(await request.body() or b"{}"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        return _bad(f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}")
+    except ValueError:
+        return _bad("the body is not JSON")
+
+
+def _bad(why: str, status: int = 400) -> Response:
+    return JSONResponse({"error": why}, status_code=status)
+
+
+def call_view(world: World, run: CallRun) -> dict[str, Any]:
+    """State of a call, as the control surface shows it; times are UTC."""
+    roles = {party_id: key for key, party_id in run.party_ids.items()}
+    session = world.book.any(run.session_id)
+    return {
+        "telephonySessionId": run.session_id,
+        "sessionId": session.session_id if session else None,
+        "flow": run.plan.flow.name,
+        "state": run.state,
+        "finished": run.state == "ended",
+        "durationMs": round(run.plan.recording.duration_s * 1000),
+        "agentExtensionId": run.plan.people["agent"].extension_id,
+        "parties": dict(run.party_ids),
+        "answeredAt": _time(run.answered_at),
+        "audioStartedAt": _time(run.audio_started_at),
+        "legs": [
+            {
+                "supervisorPartyId": leg.supervisor_party_id,
+                "monitoredPartyId": leg.monitored_party_id,
+                "monitoredRole": roles.get(leg.monitored_party_id or ""),
+                "side": leg.side,
+                "state": leg.state,
+                "latched": leg.latched,
+                "sipCallId": leg.sip_call_id,
+                "audioStartedAt": _time(leg.audio_started_at),
+            }
+            for leg in world.legs.of(run.session_id)
+        ],
+    }
+
+
+def _time(at: datetime | None) -> str | None:
+    return rfc3339(at) if at else None
+
+
+def faults_view(faults: Faults) -> dict[str, Any]:
+    """The switches; sets become sorted lists."""
+    shown: dict[str, Any] = {f.name: getattr(faults, f.name) for f in fields(faults)}
+    return {k: sorted(v) if isinstance(v, frozenset) else v for k, v in shown.items()}
+
+
+def state_view(world: World) -> dict[str, Any]:
+    """Registrations, counters and what is going on."""
+    return {
+        "registrations": {d.id: world.sip.is_registered(d.id) for d in world.company.devices.values() if d.password},
+        "counters": asdict(world.counters),
+        "faults": faults_view(world.faults),
+        "subscriptions": len(world.subscriptions.items),
+        "websockets": len(world.gateway.connections),
+        "calls": [{"telephonySessionId": c.session_id, "state": c.state} for c in world.calls.values()],
+    }

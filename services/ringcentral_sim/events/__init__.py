@@ -1,0 +1,1 @@
+"""Telling subscribers: publisher, WebSocket gateway, webhook delivery."""

@@ -1,0 +1,1 @@
+"""REST endpoints of the simulated platform, one file a resource."""
