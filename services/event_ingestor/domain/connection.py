@@ -81,8 +81,25 @@ def decide(state: Connection, event: Event, now_ms: int) -> Decision:
             reason = "connection lost" if state.phase is not Phase.CLOSING else "reconnecting"
             return _offline(state, now_ms, 0), (Down(reason),)
         case Came(frame):
-            kept = frame.wsc.newest(state.wsc) if frame.wsc is not None else state.wsc
-            return _came(replace(state, wsc=kept, beat_at_ms=now_ms + state.heartbeat_ms), frame, now_ms)
+            return _came(replace(cursor(state, frame), beat_at_ms=now_ms + state.heartbeat_ms), frame, now_ms)
+
+
+def cursor(state: Connection, frame: Frame) -> Connection:
+    """The recovery cursor after a frame: the highest sequence of the connection.
+
+    The greeting of a recovered connection may already count the events that are still to be sent again. Were its
+    cursor taken at once, a second cut would lose them: it is taken when the next other frame proves that they came.
+    """
+    if isinstance(frame, ConnectionDetails):
+        return state
+    seen = [wsc for wsc in (None if state.wsc_stale else state.wsc, frame.wsc) if wsc is not None]
+    waiting = state.wsc_next
+    if not isinstance(frame, Notification):
+        seen += [waiting] if waiting is not None else []
+        waiting = None
+    if not seen:
+        return state
+    return replace(state, wsc=max(seen, key=lambda wsc: wsc.sequence), wsc_stale=False, wsc_next=waiting)
 
 
 def _offline(state: Connection, now_ms: int, retry_after_ms: int) -> Connection:
@@ -171,14 +188,22 @@ def _greeted(state: Connection, details: ConnectionDetails, now_ms: int) -> Deci
     opened = replace(
         state,
         phase=Phase.OPEN,
+        wsc_stale=False,
+        wsc_next=None,
         opened_at_ms=now_ms,
         recovery_ms=details.recovery_ms,
         renew_at_ms=now_ms + int(details.absolute_ms * RENEW_AT),
         lost_at_ms=None,
     )
     if not (state.offered and details.recovered and state.subscribed):
-        return _subscribe(replace(opened, subscribed=None), now_ms)
-    recovered = replace(opened, replayed_left=details.recovery_buffer, replayed_until_ms=now_ms + REPLAY_MS)
+        return _subscribe(replace(opened, wsc=details.wsc, subscribed=None), now_ms)
+    recovered = replace(
+        opened,
+        wsc_stale=True,
+        wsc_next=details.wsc,
+        replayed_left=details.recovery_buffer,
+        replayed_until_ms=now_ms + REPLAY_MS,
+    )
     again, effects = _watch(recovered, now_ms)
     return again, (Live(recovered=True), *effects)
 

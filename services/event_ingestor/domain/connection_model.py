@@ -29,7 +29,10 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """The state. Times are monotonic ms; `extensions` are the ids to watch, `subscribed` those being watched."""
+    """The state. Times are monotonic ms; `extensions` are the ids to watch, `subscribed` those being watched.
+
+    After a recovery `wsc` is stale, of the former connection, and `wsc_next` waits: see `connection.cursor`.
+    """
 
     heartbeat_ms: int = 30_000
     phase: Phase = Phase.OFFLINE
@@ -37,6 +40,8 @@ class Connection:
     subscribed: frozenset[str] | None = None
     pending: Pending | None = None
     wsc: Wsc | None = None
+    wsc_stale: bool = False
+    wsc_next: Wsc | None = None
     offered: bool = False
     tries: int = 0
     refusals: int = 0

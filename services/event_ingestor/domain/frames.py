@@ -19,14 +19,10 @@ _EXTENSION = re.compile(r"/extension/([^/?~]+)/")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wsc:
-    """The recovery cursor; of two with one token the higher sequence is the newer."""
+    """The recovery cursor: what came up to `sequence` need not come again."""
 
     token: str
     sequence: int
-
-    def newest(self, other: Wsc | None) -> Wsc:
-        """The one to keep, `self` having come later."""
-        return other if other is not None and other.token == self.token and other.sequence > self.sequence else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

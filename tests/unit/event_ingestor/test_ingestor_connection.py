@@ -104,6 +104,31 @@ def test_a_lost_connection_is_recovered_with_the_newest_cursor_without_subscribi
     assert played.frame(notification()) == (Deliver(b"{}"),)
 
 
+def test_a_second_cut_before_the_replay_came_asks_for_the_replay_again():
+    played = live()
+    played.frame(notification(5))
+    played.hear(Lost())
+    played.wait()
+    played.greet(recovered=True, sequence=8, token="C")
+    played.hear(Lost())
+    assert played.wait() == (Open("A"),)
+    played.greet(recovered=True, sequence=8, token="C")
+    played.frame(notification(6))
+    assert played.state.wsc == Wsc(token="A", sequence=6)
+    played.frame(Beat(wsc=None))
+    assert played.state.wsc == Wsc(token="C", sequence=8)
+
+
+def test_a_gateway_that_counts_anew_after_recovery_is_followed():
+    played = live()
+    played.frame(notification(50))
+    played.hear(Lost())
+    played.wait()
+    played.greet(recovered=True, sequence=1, token="C")
+    played.frame(Beat(wsc=None))
+    assert played.state.wsc == Wsc(token="C", sequence=1)
+
+
 def test_a_failed_recovery_subscribes_on_the_same_connection_and_hydrates():
     played = live()
     played.hear(Lost())

@@ -71,9 +71,3 @@ def test_what_is_no_frame_is_poison(text: str):
     with pytest.raises(Poison) as caught:
         parse(text)
     assert caught.value.reason == "bad_frame"
-
-
-def test_the_highest_sequence_of_a_token_is_kept():
-    old, late = Wsc(token="A", sequence=9), Wsc(token="A", sequence=8)
-    assert late.newest(old) == old
-    assert Wsc(token="B", sequence=1).newest(old).token == "B"
