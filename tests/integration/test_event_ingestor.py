@@ -133,7 +133,8 @@ async def simulator(**settings: str) -> AsyncIterator[Simulator]:
 
 
 @asynccontextmanager
-async def ingestor(sim: Simulator, topics: Topics) -> AsyncIterator[None]:
+async def ingestor(sim: Simulator, topics: Topics) -> AsyncIterator[str]:
+    """The ingestor, its events flowing; the base URL of its health and metrics."""
     environ = {
         "KAFKA_BOOTSTRAP_SERVERS": topics.settings.kafka_bootstrap_servers,
         "EARSHOT_TOPIC_PREFIX": topics.settings.topic_prefix,
@@ -149,11 +150,14 @@ async def ingestor(sim: Simulator, topics: Topics) -> AsyncIterator[None]:
     }
     async with process("services.event_ingestor", environ) as running:
         assert running.stdout is not None
+        port = 0
         async with asyncio.timeout(PATIENCE_S):
-            async for line in running.stdout:
-                if json.loads(line)["event"] == "websocket_live":
+            async for text in running.stdout:
+                line = json.loads(text)
+                port = line.get("health_port", port)
+                if line["event"] == "websocket_live":
                     break
-        yield
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
@@ -165,7 +169,7 @@ def topics(kafka_bootstrap: str, topic_prefix: str):
 
 
 async def test_roster_calls_and_a_cut_socket_that_loses_and_repeats_nothing(topics: Topics):
-    async with simulator() as sim, ingestor(sim, topics):
+    async with simulator() as sim, ingestor(sim, topics) as health:
         await until("the roster", lambda: ANN in topics.roster)
         ann = topics.roster[ANN]
         assert ann is not None
@@ -180,6 +184,10 @@ async def test_roster_calls_and_a_cut_socket_that_loses_and_repeats_nothing(topi
         await until("the call goes on after the hold", lambda: topics.codes(call_id).count("Answered") == 2)
         await sim.hang_up(call_id)
         await until("the end", lambda: "Disconnected" in topics.codes(call_id))
+
+        assert (await sim.http.get(f"{health}/readyz")).status_code == 200
+        metrics = (await sim.http.get(f"{health}/metrics")).text
+        assert 'earshot_ingestor_connections_total{outcome="recovered"} 2.0' in metrics
 
     assert topics.codes(call_id) == ["Setup", "Proceeding", "Answered", "Hold", "Answered", "Disconnected"]
     events = topics.of(call_id)

@@ -1,14 +1,15 @@
 """Closing gaps in the events: the state of active calls, read by REST and published where it is news.
 
 Asked for after every new subscription. The list of active calls lags some seconds behind, so it is read a second
-time a little later. A call that was open and that RingCentral does not know any more has ended.
+time a little later. A call that was open and that RingCentral does not know any more has ended. A reading that failed
+for a passing reason is repeated until it succeeds.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import structlog
 
@@ -28,6 +29,7 @@ TRIES = 5
 # The light requests of a minute are shared with supervision: after the first few calls, one every two seconds.
 AT_ONCE = 10
 PACE_S = 2.0
+SETTLE_S = 0.5
 
 
 class Hydrator:
@@ -35,13 +37,14 @@ class Hydrator:
 
     def __init__(
         self, sessions: Sessions, events: EventPublisher, calls: KnownCalls, *,
-        watched: Callable[[], frozenset[str]], again_ms: int,
+        watched: Callable[[], frozenset[str]], again_ms: int, settle_s: float = SETTLE_S,
     ) -> None:  # fmt: skip
         self._sessions = sessions
         self._events = events
         self._calls = calls
         self._watched = watched
         self._again_ms = again_ms
+        self._settle_s = settle_s
         self._wanted = asyncio.Event()
 
     def request(self) -> None:
@@ -53,53 +56,68 @@ class Hydrator:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            await self._hydrate()
-            if self._again_ms and not self._wanted.is_set():
+            if not await self.hydrate():
+                self._wanted.set()
+            elif self._again_ms and not self._wanted.is_set():
                 try:
                     await asyncio.wait_for(self._wanted.wait(), self._again_ms / 1000)
                 except TimeoutError:
-                    await self._hydrate()
+                    await self.hydrate()
 
-    async def _hydrate(self) -> None:
+    async def hydrate(self) -> bool:
+        """One reading; False when it is to be repeated."""
+        calls = published = 0
         try:
-            active = await self._patiently(lambda: self._sessions.active(self._watched()))
-            call_ids = list(dict.fromkeys([*active, *self._calls.open()]))
-            published = 0
-            for position, call_id in enumerate(call_ids):
-                if position >= AT_ONCE:
+            for call_id in dict.fromkeys([*await self._active(), *self._calls.open()]):
+                if calls >= AT_ONCE:
                     await asyncio.sleep(PACE_S)
+                calls += 1
                 published += await self._settle(call_id)
         except RingCentralRefused as refusal:
-            metrics.HYDRATIONS.labels("refused").inc()
-            log.warning("hydration_failed", status=refusal.status, error_code=refusal.error_code)
-            return
+            self._tell(refusal)
+            return not refusal.retryable
         metrics.HYDRATIONS.labels("done").inc()
-        log.info("hydrated", calls=len(call_ids), events=published)
+        log.info("hydrated", calls=calls, events=published)
+        return True
+
+    async def _active(self) -> list[str]:
+        """The active calls; none where we may not list them: those that are known are read all the same."""
+        try:
+            return await self._patiently(lambda: self._sessions.active(self._watched()))
+        except RingCentralRefused as refusal:
+            if refusal.retryable:
+                raise
+            self._tell(refusal)
+            return []
+
+    def _tell(self, refusal: RingCentralRefused) -> None:
+        metrics.HYDRATIONS.labels("refused").inc()
+        log.warning("hydration_refused", status=refusal.status, error_code=refusal.error_code)
 
     async def _settle(self, call_id: str) -> int:
-        """Publish what is new of one call; how many events. A reading that an event overtook is repeated."""
+        """Publish what is new of one call; how many events. A reading that an event overtook is repeated.
+
+        REST is ahead of the events by some 100 ms, so news of a call that we have events of waits for them first.
+        """
         for _ in range(3):
             before = self._calls.changes(call_id)
             session = await self._patiently(lambda: self._sessions.read(call_id))
+            found = dict(parties_of(session, self._watched())) if session is not None else self._gone(call_id)
+            news = self._calls.news(call_id, found)
+            if news and before:
+                await asyncio.sleep(self._settle_s)
             if self._calls.changes(call_id) != before:
                 continue
-            if session is None:
-                gone = self._calls.vanished(call_id)
-                return await self._publish_gone(call_id, gone)
-            found = dict(parties_of(session, self._watched()))
-            news = self._calls.news(call_id, found)
             for party in news:
-                await unhurried(self._events.session_party, session, found[party], party)
+                await unhurried(self._events.session_party, session or {"id": call_id}, found[party], party)
             return len(news)
         return 0
 
-    async def _publish_gone(self, call_id: str, parties: Iterable[Party]) -> int:
-        count = 0
-        for party in parties:
-            raw = {"id": party.party_id, "accountId": party.account_id, "status": {"code": party.code}}
-            await unhurried(self._events.session_party, {"id": call_id}, raw, party)
-            count += 1
-        return count
+    def _gone(self, call_id: str) -> dict[Party, dict[str, Any]]:
+        return {
+            party: {"id": party.party_id, "accountId": party.account_id, "status": {"code": party.code}}
+            for party in self._calls.vanished(call_id)
+        }
 
     async def _patiently(self, ask: Callable[[], ResultT]) -> ResultT:
         """Ask on a thread; what is retryable is tried again, after RingCentral's own time where it names one."""

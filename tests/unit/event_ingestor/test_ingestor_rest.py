@@ -152,11 +152,11 @@ class Hydration:
             self.publisher, calls=self.calls, seen=Seen(), clock=FakeClock(), topic_prefix="t."
         )
         self.hydrator = Hydrator(
-            Sessions(self.rest.client()), self.events, self.calls, watched=lambda: AGENTS, again_ms=0
+            Sessions(self.rest.client()), self.events, self.calls, watched=lambda: AGENTS, again_ms=0, settle_s=0
         )
 
     async def run(self) -> list[tuple[str, str]]:
-        await self.hydrator._hydrate()
+        await self.hydrator.hydrate()
         records = self.publisher.records(TELEPHONY_EVENTS)
         return [(r.notification.body.telephony_session_id, r.notification.body.parties[0].status.code) for r in records]
 
@@ -201,6 +201,8 @@ async def test_a_reading_that_an_event_overtook_is_repeated():
     assert await hydration.run() == []
 
 
-async def test_a_refused_hydration_publishes_nothing_and_ends():
-    hydration = Hydration({ACTIVE: RingCentralRefused(401)})
-    assert await hydration.run() == []
+async def test_known_calls_are_read_where_active_calls_may_not_be_listed():
+    own = f"{ACCOUNT}/extension/301/active-calls"
+    hydration = Hydration({ACTIVE: RingCentralRefused(403), own: RingCentralRefused(403), SESSION: session("Hold")})
+    hydration.calls.observe("s-1", [known("Answered")])
+    assert await hydration.run() == [("s-1", "Hold")]
