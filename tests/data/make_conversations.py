@@ -105,9 +105,7 @@ def flite_voice(name: str) -> Callable[[int], Synthesizer]:
         def speak(text: str, speed: float) -> tuple[Audio, int]:
             with tempfile.NamedTemporaryFile(suffix=".wav") as wav:
                 stretch = f"duration_stretch={1.0 / speed:.3f}"
-                subprocess.run(
-                    ["flite", "-voice", name, "--setf", stretch, "-t", text, "-o", wav.name], check=True
-                )
+                subprocess.run(["flite", "-voice", name, "--setf", stretch, "-t", text, "-o", wav.name], check=True)
                 audio, rate = soundfile.read(wav.name, dtype="float32")
             return audio, int(rate)
 
@@ -174,9 +172,7 @@ def loud_ms(audio: Audio) -> npt.NDArray[np.bool_]:
 def snap(words: list[tuple[str, int, int]], loud: npt.NDArray[np.bool_]) -> list[tuple[str, int, int]]:
     """Move word edges that touch a silence of 80 ms or more to that silence's edges, keeping the order."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], (~loud).astype(int), [0]))))
-    silences = [
-        (10 * int(a), 10 * int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= 8
-    ]
+    silences = [(10 * int(a), 10 * int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= 8]
     steps = np.flatnonzero(loud)
     starts = [start for _, start, _ in words]
     ends = [end for _, _, end in words]
@@ -321,21 +317,15 @@ def make(path: Path, out: Path, timer: WordTimer) -> None:
     pcm = mix(turns, duration_ms, int(script["seed"]))
     soundfile.write(out / f"{script['name']}.flac", pcm, RATE_HZ, subtype="PCM_16", compression_level=1.0)
     text = json.dumps(document, indent=1)
-    text = re.sub(
-        r"\{\s+(\"text\": [^{}]*?)\s+\}", lambda m: "{" + re.sub(r"\s*\n\s*", " ", m[1]) + "}", text
-    )
+    text = re.sub(r"\{\s+(\"text\": [^{}]*?)\s+\}", lambda m: "{" + re.sub(r"\s*\n\s*", " ", m[1]) + "}", text)
     (out / f"{script['name']}.json").write_text(text + "\n", encoding="utf-8")
     (out / f"{script['name']}.txt").write_text(readable(document, script["title"]), encoding="utf-8")
-    print(
-        f"{script['name']}: {duration_ms / 1000:.1f} s, {len(turns)} turns, {len(document['overlaps'])} overlaps"
-    )
+    print(f"{script['name']}: {duration_ms / 1000:.1f} s, {len(turns)} turns, {len(document['overlaps'])} overlaps")
 
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="conversations to make (default: every script)")
     parser.add_argument("--scripts", type=Path, default=HERE / "scripts", help="folder of *.yaml scripts")
     parser.add_argument("--out", type=Path, default=HERE, help="folder to write to")

@@ -132,9 +132,7 @@ def test_record_comes_back_with_key_value_timestamp_and_headers_in_order(
     assert message.timestamp()[1] == 1_700_000_000_123
 
 
-def test_same_key_stays_in_one_partition_and_in_order(
-    topics: Topics, producer: Producer, broker: Broker
-) -> None:
+def test_same_key_stays_in_one_partition_and_in_order(topics: Topics, producer: Producer, broker: Broker) -> None:
     topic = topics.create("calls", partitions=4)
     for call in (b"s-1", b"s-2", b"s-3", b"s-4", b"s-5"):
         produce(producer, topic, [b"%s/%d" % (call, n) for n in range(20)], key=call)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 
@@ -50,6 +51,11 @@ class Service:
 class Stack:
     """Starts everything with `start`, stops it with `stop`. `say` is told of each step."""
 
+    EMBEDDED_BROKER_SETTINGS: ClassVar[dict[str, str]] = {
+        "KAFKA_CLIENT_OPTIONS": '{"partition.assignment.strategy":"range"}',
+        "KAFKA_EMBEDDED": "true",
+    }
+
     def __init__(self, run_dir: Path, say: Callable[[str], None], environ: Mapping[str, str] | None = None) -> None:
         self.run_dir = run_dir
         self._say = say
@@ -75,7 +81,16 @@ class Stack:
         self._start_simulator()
         for name in SERVICES:
             self._start_service(name)
-        self._wait_until_ready()
+        self.wait_until_ready()
+
+    def restart(self, name: str) -> None:
+        """Kill a service as a crash would (SIGKILL) and start it again with the same settings; does not wait."""
+        service = self.services[name]
+        service.process.kill()
+        self._children.remove(service.process)
+        port = int(service.health_url.rpartition(":")[2])
+        process = self._spawn(name, self._environment_of(name, port))
+        self.services[name] = Service(name=name, process=process, health_url=service.health_url)
 
     def stop(self) -> None:
         """Stop the services, then the simulator, then the broker."""
@@ -108,9 +123,7 @@ class Stack:
         self._broker = EmbeddedBroker(data_dir=data_dir, log_path=self._log("broker"))
         self._broker.start()
         self._environ["KAFKA_BOOTSTRAP_SERVERS"] = self._broker.bootstrap_servers
-        options = '{"partition.assignment.strategy":"range"}'
-        self._environ["KAFKA_CLIENT_OPTIONS"] = self._environ.get("KAFKA_CLIENT_OPTIONS", options)
-        self._environ["KAFKA_EMBEDDED"] = "true"
+        self._environ = {**self.EMBEDDED_BROKER_SETTINGS, **self._environ}
 
     def _start_simulator(self) -> None:
         self._say("starting the RingCentral simulator")
@@ -149,7 +162,7 @@ class Stack:
             "INSIGHTS_DATA_DIR": data,
             "MEDIA_GATEWAY_SIP_TRANSPORT": "tls",
             "MEDIA_GATEWAY_TLS_VERIFY": "false",
-            "MEDIA_GATEWAY_HOST": "127.0.0.1",
+            "MEDIA_GATEWAY_BIND_HOST": "127.0.0.1",
             "RECORDER_DESTINATION": str(self.run_dir / "recordings"),
             "RECORDER_SPOOL_DIR": data,
             "ASSIST_GATEWAY_HOST": "127.0.0.1",
@@ -164,7 +177,8 @@ class Stack:
         self._children.append(child)
         return child
 
-    def _wait_until_ready(self) -> None:
+    def wait_until_ready(self) -> None:
+        """Return once every service says that it is ready. Raises Fatal with the end of the log of one that is not."""
         deadline = time.monotonic() + READY_TIMEOUT_S
         waiting = set(self.services)
         while waiting:

@@ -1,4 +1,4 @@
-"""Every session of the account, and the active-calls view of them (dossier 4.6, 4.7)."""
+"""Every session of the account, and the active-calls view of them."""
 
 from __future__ import annotations
 

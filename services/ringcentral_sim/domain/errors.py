@@ -1,4 +1,4 @@
-"""Errors as the platform words them, in the three body shapes seen in the field (dossier 1.4, 1.5)."""
+"""Errors as the platform words them, in the three body shapes seen in the field."""
 
 from __future__ import annotations
 

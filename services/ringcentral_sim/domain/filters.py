@@ -1,4 +1,4 @@
-"""Event filters of telephony sessions: parsing, `~` resolution, matching (dossier 4.1)."""
+"""Event filters of telephony sessions: parsing, `~` resolution, matching."""
 
 from __future__ import annotations
 

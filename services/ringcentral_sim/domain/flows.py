@@ -1,4 +1,4 @@
-"""Call flows as data: who takes part and which party changes status when (dossier 4.3, flows 1 to 3)."""
+"""Call flows as data: who takes part and which party changes status when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of records with `paging` and `navigation` (dossier 3)."""
+"""Pages of records with `paging` and `navigation`."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class SipAddresses:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuperviseOffer:
-    """What the SIP side needs to make a supervise INVITE (dossier 7.4)."""
+    """What the SIP side needs to make a supervise INVITE."""
 
     device_id: str
     caller_number: str

@@ -1,4 +1,4 @@
-"""Sliding-window rate limits with a penalty that every request restarts (dossier 1.3)."""
+"""Sliding-window rate limits with a penalty that every request restarts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A telephony session and its parties: state, and the two forms it has on the wire (dossier 4.2, 4.6)."""
+"""A telephony session and its parties: state, and the two forms it has on the wire."""
 
 from __future__ import annotations
 

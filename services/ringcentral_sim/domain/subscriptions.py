@@ -1,4 +1,4 @@
-"""Event subscriptions: what one user of one app asked to be told (dossier 5.1)."""
+"""Event subscriptions: what one user of one app asked to be told."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a supervise request is accepted, and what is said when it is not (dossier 6 and 1.5)."""
+"""When a supervise request is accepted, and what is said when it is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The WebSocket gateway: tokens, channels and what to send on them (dossier 5.3). No socket in here."""
+"""The WebSocket gateway: tokens, channels and what to send on them. No socket in here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Webhook delivery: the validation handshake, notifications, and blacklisting (dossier 5.2)."""
+"""Webhook delivery: the validation handshake, notifications, and blacklisting."""
 
 from __future__ import annotations
 

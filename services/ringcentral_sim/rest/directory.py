@@ -1,4 +1,4 @@
-"""Extensions, devices, sip-info and sip-provision (dossier 3, 7.1)."""
+"""Extensions, devices, sip-info and sip-provision."""
 
 from __future__ import annotations
 

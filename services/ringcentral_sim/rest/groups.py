@@ -1,4 +1,4 @@
-"""The six call-monitoring-group calls (dossier 2)."""
+"""The six call-monitoring-group calls."""
 
 from __future__ import annotations
 

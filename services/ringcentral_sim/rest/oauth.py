@@ -1,4 +1,4 @@
-"""/restapi/oauth: token (JWT and refresh grants), revoke, wstoken (dossier 1.1, 5.3)."""
+"""/restapi/oauth: token (JWT and refresh grants), revoke, wstoken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subscription create, list, read, replace, renew and delete (dossier 5.1)."""
+"""Subscription create, list, read, replace, renew and delete."""
 
 from __future__ import annotations
 

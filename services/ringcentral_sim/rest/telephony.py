@@ -1,4 +1,4 @@
-"""Sessions, parties, supervise and active calls (dossier 4.6, 4.7, 6)."""
+"""Sessions, parties, supervise and active calls."""
 
 from __future__ import annotations
 

@@ -85,8 +85,7 @@ def test_turns_lie_inside_and_each_leg_speaks_one_word_at_a_time(name: str) -> N
 
 def test_each_turn_is_heard_on_its_own_leg(name: str) -> None:
     noise_db = {
-        role: level_db(np.concatenate([cut(name, role, *span) for span in quiet_spans(name, role)]))
-        for role in ROLES
+        role: level_db(np.concatenate([cut(name, role, *span) for span in quiet_spans(name, role)])) for role in ROLES
     }
     for turn in document(name)["turns"]:
         heard_db = level_db(cut(name, turn["role"], turn["start_ms"], turn["end_ms"]))

@@ -1,4 +1,4 @@
-"""Fixtures of the integration tests: one broker for the whole run, topics of its own for each test."""
+"""Fixtures of the integration and end-to-end tests: one broker for the whole run, topics of its own for each test."""
 
 from __future__ import annotations
 

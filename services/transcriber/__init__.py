@@ -1,0 +1,1 @@
+"""Audio chunks in, redacted partial and final utterances with word times out."""

@@ -1,0 +1,1 @@
+"""One outside thing per module: the Whisper weights, Silero, the resampler, Kafka."""

@@ -1,0 +1,268 @@
+"""The consumer's handler: chunks to legs, legs' effects to the decode pool and to Kafka, offsets held back.
+
+Everything runs on the consume loop's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import structlog
+
+from services.chassis.clock import Clock
+from services.chassis.consumer import Incoming
+from services.chassis.errors import Backpressure, Fatal, Poison
+from services.chassis.publisher import Publisher
+from services.transcriber.adapters import metrics
+from services.transcriber.adapters.chunk_reader import read_chunk
+from services.transcriber.adapters.decode_pool import Answer
+from services.transcriber.adapters.transcript_writer import TranscriptWriter
+from services.transcriber.domain.chunks import LegChunk
+from services.transcriber.domain.endpointing import EndpointRules, VoiceDetector
+from services.transcriber.domain.leg import LegStream
+from services.transcriber.domain.progress import PartitionMarks, read_note
+from services.transcriber.domain.scheduling import DecodeJob, Kind, partial_step_ms
+from services.transcriber.domain.transcript import CancelDecode, Effect, LegFinished, LegStatus, Transcript
+
+log = structlog.get_logger()
+Place = tuple[str, int]
+CARE_EVERY_S = 0.5
+ROOM_TRIES = 100
+FLUSH_S = 30.0
+PAST_ALL = 2**62
+
+
+class Decoders(Protocol):
+    """Where decodes are done; see ``decode_pool``."""
+
+    def submit(self, job: DecodeJob) -> None:
+        """Queue a job."""
+        ...
+
+    def cancel(self, utterance_id: str) -> None:
+        """Forget what waits for an utterance."""
+        ...
+
+    def drop_leg(self, leg_id: str) -> None:
+        """Forget a leg's jobs."""
+        ...
+
+    def answers(self) -> Sequence[Answer]:
+        """What has been decoded since."""
+        ...
+
+    def load(self, now_ms: int) -> tuple[int, int, int]:
+        """Jobs waiting, finals among them, lateness in ms."""
+        ...
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until something has been decoded, or for so long."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegLimits:
+    """Settings of all legs."""
+
+    rules: EndpointRules
+    partial_step_ms: int = 1_000
+    partials_off_after_ms: int = 3_000
+    number_hold_ms: int = 4_000
+    backlog: int = 32
+    quiet_ms: int = 3_000
+    timeout_ms: int = 300_000
+
+
+@dataclass(slots=True)
+class _Leg:
+    stream: LegStream
+    place: Place
+    seen_s: float
+    offset: int
+    quiet: bool = False
+
+
+@dataclass(slots=True)
+class _Parting:
+    offset: int
+    note: str
+
+
+@dataclass(slots=True)
+class _Partition:
+    marks: PartitionMarks = field(default_factory=PartitionMarks)
+    since_s: float = 0.0
+
+
+class ChunkHandler:
+    """A ``Handler`` of the consume loop that also ``RemembersProgress``."""
+
+    def __init__(
+        self,
+        *,
+        detectors: Callable[[int], VoiceDetector],
+        pool: Decoders,
+        publisher: Publisher,
+        writer: TranscriptWriter,
+        clock: Clock,
+        limits: LegLimits,
+    ) -> None:
+        """``detectors`` makes a voice detector for a rate in Hz."""
+        self._detectors = detectors
+        self._pool = pool
+        self._publisher = publisher
+        self._writer = writer
+        self._clock = clock
+        self._limits = limits
+        self._legs: dict[str, _Leg] = {}
+        self._partitions: dict[Place, _Partition] = {}
+        self._parting: dict[Place, _Parting] = {}
+        self._next_care_s = 0.0
+
+    def assigned(self, full_name: str, partition: int, note: str) -> None:
+        """Take over a partition with what its last owner noted."""
+        self._partitions[full_name, partition] = _Partition(read_note(note), self._clock.monotonic_s())
+        self._parting.pop((full_name, partition), None)
+
+    def handle(self, message: Incoming) -> None:
+        """Hear a chunk. Raises Poison for what cannot be heard; its leg goes on with the next."""
+        self._wait_for_room()
+        chunk = read_chunk(message)
+        leg = self._leg(chunk, (message.full_name, message.partition))
+        if leg.stream.rate_hz != chunk.rate_hz:
+            raise Poison("rate_changed", f"from {leg.stream.rate_hz} to {chunk.rate_hz} Hz within a leg")
+        leg.seen_s, leg.offset, leg.quiet = self._clock.monotonic_s(), message.offset, False
+        self._apply(leg, leg.stream.on_chunk(chunk, step_ms=self._step_ms()))
+
+    def idle(self) -> None:
+        """Take what has been decoded; now and then look after legs that fell silent."""
+        for job, recognition, wall_ms in self._pool.answers():
+            leg = self._legs.get(job.leg_id)
+            if leg is not None:
+                self._apply(leg, leg.stream.on_decoded(job, recognition, wall_ms=wall_ms))
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._next_care_s:
+            self._next_care_s = now_s + CARE_EVERY_S
+            self._care(now_s)
+
+    def safe_offset(self, full_name: str, partition: int, position: int) -> int:
+        """The lowest offset that an utterance which is not yet acknowledged needs."""
+        place = (full_name, partition)
+        parting = self._parting.get(place)
+        if parting is not None:
+            return min(parting.offset, position)
+        home = self._partitions.setdefault(place, _Partition())
+        # Marks and offset speak of finals that the broker has, so it is asked first.
+        if not self._publisher.flush(FLUSH_S):
+            raise Fatal("the broker does not take transcripts")
+        low = position
+        for leg in self._legs.values():
+            if leg.place == place:
+                home.marks.put(leg.stream.identity.leg_id, leg.stream.mark, leg.offset)
+                needed = leg.stream.needed_offset
+                low = low if needed is None else min(low, needed)
+        home.marks.forget_ended(low)
+        return low
+
+    def note(self, full_name: str, partition: int) -> str:
+        """The marks, as of the last ``safe_offset``."""
+        parting = self._parting.get((full_name, partition))
+        if parting is not None:
+            return parting.note
+        home = self._partitions.get((full_name, partition))
+        return home.marks.note() if home else ""
+
+    def revoked(self, full_name: str, partition: int, *, lost: bool) -> None:
+        """Drop the partition's legs; what they had open is read again by the next owner."""
+        place = (full_name, partition)
+        if not lost:
+            offset = self.safe_offset(full_name, partition, PAST_ALL)
+            self._parting[place] = _Parting(offset, self.note(full_name, partition))
+        for leg_id in [leg_id for leg_id, leg in self._legs.items() if leg.place == place]:
+            del self._legs[leg_id]
+            self._pool.drop_leg(leg_id)
+        self._partitions.pop(place, None)
+
+    def _leg(self, chunk: LegChunk, place: Place) -> _Leg:
+        leg_id = chunk.identity.leg_id
+        leg = self._legs.get(leg_id)
+        if leg is None:
+            home = self._partitions.setdefault(place, _Partition(since_s=self._clock.monotonic_s()))
+            mark = home.marks.get(leg_id)
+            stream = LegStream(
+                chunk.identity,
+                self._detectors(chunk.rate_hz),
+                rate_hz=chunk.rate_hz,
+                rules=self._limits.rules,
+                hold_ms=self._limits.number_hold_ms,
+                mark=mark,
+            )
+            leg = self._legs[leg_id] = _Leg(stream, place, self._clock.monotonic_s(), chunk.offset)
+            log.info("leg_started", call_id=chunk.identity.call_id, leg_id=leg_id, resumed=mark is not None)
+        return leg
+
+    def _step_ms(self) -> int | None:
+        _, _, late_ms = self._pool.load(self._wall_ms())
+        limits = self._limits
+        step_ms = partial_step_ms(late_ms, step_ms=limits.partial_step_ms, off_after_ms=limits.partials_off_after_ms)
+        metrics.PARTIALS_OFF.set(step_ms is None)
+        return step_ms
+
+    def _wait_for_room(self) -> None:
+        """Read no more audio while finals wait in numbers: the lag stays in Kafka, where it is seen."""
+        for _ in range(ROOM_TRIES):
+            _, finals, _ = self._pool.load(self._wall_ms())
+            if finals <= self._limits.backlog:
+                return
+            self._pool.wait(0.1)
+            self.idle()
+        raise Backpressure("finals wait to be decoded")
+
+    def _apply(self, leg: _Leg, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case DecodeJob():
+                    self._pool.submit(effect)
+                case CancelDecode(utterance_id):
+                    self._pool.cancel(utterance_id)
+                case Transcript():
+                    self._writer.write(effect)
+                    kind = Kind.FINAL if effect.is_final else Kind.PARTIAL
+                    late_ms = max(0, self._wall_ms() - effect.audio_end_wall_ms)
+                    metrics.TRANSCRIPT_SECONDS.labels(kind.value).observe(late_ms / 1000)
+                case LegFinished():
+                    self._finished(leg, effect)
+
+    def _finished(self, leg: _Leg, finished: LegFinished) -> None:
+        self._writer.finish(finished)
+        identity = finished.identity
+        log.info("leg_finished", call_id=identity.call_id, leg_id=identity.leg_id, status=finished.status.value)
+        # A leg that only fell silent may be heard again, and goes on where it was.
+        mark = replace(finished.counts, ended=finished.status is not LegStatus.TIMED_OUT)
+        home = self._partitions.setdefault(leg.place, _Partition())
+        home.marks.put(identity.leg_id, mark, leg.offset)
+        self._legs.pop(identity.leg_id, None)
+
+    def _care(self, now_s: float) -> None:
+        for leg in list(self._legs.values()):
+            silent_ms = (now_s - leg.seen_s) * 1000
+            if leg.stream.finished and silent_ms >= self._limits.quiet_ms:
+                self._legs.pop(leg.stream.identity.leg_id, None)
+            elif silent_ms >= self._limits.timeout_ms:
+                self._apply(leg, leg.stream.on_time_out())
+            elif silent_ms >= self._limits.quiet_ms and not leg.quiet:
+                leg.quiet = True
+                self._apply(leg, leg.stream.on_quiet())
+        for place, home in self._partitions.items():
+            if (now_s - home.since_s) * 1000 >= 2 * self._limits.timeout_ms:
+                home.since_s = now_s
+                home.marks.keep({leg_id for leg_id, leg in self._legs.items() if leg.place == place})
+        waiting, _, late_ms = self._pool.load(self._wall_ms())
+        metrics.JOBS_WAITING.set(waiting)
+        metrics.LATENESS_SECONDS.set(late_ms / 1000)
+        metrics.LEGS.set(len(self._legs))
+
+    def _wall_ms(self) -> int:
+        return int(self._clock.now().timestamp() * 1000)

@@ -1,0 +1,37 @@
+"""The encoder states of the silence that follows speech, made from the model itself.
+
+The states must come after real speech (those of pure silence decode badly), hold none of it, and be averaged over
+several voices; three short clips of test speech that ship beside this module give them. They stand at their own
+positions: a state's index is its time in the 30-second window, 50 a second.
+"""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Callable
+from importlib import resources
+
+import numpy as np
+import numpy.typing as npt
+
+from services.transcriber.adapters.resampling import Samples, to_whisper_rate
+
+TAIL_FROM = 225
+"""First state used: 4.5 s, well behind the clips' last word."""
+
+States = npt.NDArray[np.float32]
+
+
+def mean_tail(encode_full: Callable[[Samples], States]) -> States:
+    """States of 1,500 positions, of which those from ``TAIL_FROM`` on are silence; shape (1500, d_model)."""
+    clips = sorted(
+        (item for item in resources.files(__package__).joinpath("voices").iterdir() if item.name.endswith(".wav")),
+        key=lambda item: item.name,
+    )
+    states = []
+    for clip in clips:
+        with clip.open("rb") as file, wave.open(file) as reader:
+            pcm16, rate_hz = reader.readframes(reader.getnframes()), reader.getframerate()
+        states.append(encode_full(to_whisper_rate(pcm16, rate_hz))[0])
+    mean: States = np.mean(states, axis=0, dtype=np.float32)
+    return mean

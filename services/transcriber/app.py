@@ -1,0 +1,101 @@
+"""Wiring: audio.chunks through the legs' state machines and the decode pool to transcripts.*.
+
+One thread polls, hears and publishes; the pool's threads decode. All state of a leg is touched by the first alone.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import structlog
+
+from services.chassis.clock import Clock
+from services.chassis.consumer import ConsumeLoop
+from services.chassis.errors import Fatal, SettingError
+from services.chassis.publisher import KafkaPublisher
+from services.chassis.service import Service
+from services.chassis.settings import load
+from services.contracts.topics import AUDIO_CHUNKS
+from services.transcriber.adapters.chunk_handler import ChunkHandler, LegLimits
+from services.transcriber.adapters.decode_pool import DecodePool
+from services.transcriber.adapters.silero import SileroModel, silero_file
+from services.transcriber.adapters.transcript_writer import TranscriptWriter
+from services.transcriber.adapters.weights import model_folder, verified
+from services.transcriber.adapters.whisper_engine import WhisperEngine
+from services.transcriber.config import TranscriberSettings
+from services.transcriber.domain.endpointing import EndpointRules
+
+log = structlog.get_logger()
+
+
+def main(service: Service[TranscriberSettings]) -> None:
+    """Run until told to stop."""
+    settings = service.settings
+    service.health.waiting("model", "loading")
+    folder = verified(model_folder(settings.model_dir), name=settings.model_name, sha256=settings.model_sha256)
+    detectors = SileroModel()
+    engine = WhisperEngine(
+        folder,
+        model_name=settings.model_name,
+        compute_type=settings.compute_type,
+        workers=settings.decode_threads,
+        short_windows=settings.short_windows,
+    )
+    service.health.ready("model")
+    log.info("model_loaded", model=settings.model_name, version=engine.identity.version)
+    publisher = KafkaPublisher(
+        settings, service=service.name, health=service.health, dead_letter_limit=settings.dead_letter_limit
+    )
+    pool = DecodePool(engine, threads=settings.decode_threads, wall_ms=lambda: _wall_ms(service.clock))
+    handler = ChunkHandler(
+        detectors=detectors.detector,
+        pool=pool,
+        publisher=publisher,
+        writer=TranscriptWriter(publisher, engine.identity, service.clock),
+        clock=service.clock,
+        limits=leg_limits(settings),
+    )
+    loop = ConsumeLoop(
+        settings, group=settings.group, topics=[AUDIO_CHUNKS], handler=handler, publisher=publisher,
+        health=service.health, group_instance_id=settings.group_instance_id, start=settings.start, poll_s=0.02,
+        assignor=settings.assignor,
+    )  # fmt: skip
+    try:
+        loop.run(service.stop, service.clock.monotonic_s)
+    finally:
+        pool.close()
+        if not publisher.close():
+            log.error("unacknowledged_at_stop")
+
+
+def leg_limits(settings: TranscriberSettings) -> LegLimits:
+    """The settings as the handler's limits."""
+    return LegLimits(
+        rules=EndpointRules(silence_ms=settings.silence_ms, max_ms=settings.max_utterance_ms),
+        partial_step_ms=settings.partial_step_ms,
+        partials_off_after_ms=settings.partials_off_after_ms,
+        number_hold_ms=settings.number_hold_ms,
+        backlog=settings.backlog,
+        quiet_ms=settings.leg_quiet_ms,
+        timeout_ms=settings.leg_timeout_ms,
+    )
+
+
+def check() -> int:
+    """Whether the models are there and whole: a line on standard output and 0, or why not and 2 or 1."""
+    try:
+        settings = load(TranscriberSettings)
+        folder = verified(model_folder(settings.model_dir), name=settings.model_name, sha256=settings.model_sha256)
+        silero_file()
+    except SettingError as error:
+        print(str(error), file=sys.stderr)
+        return 2
+    except Fatal as error:
+        print(str(error), file=sys.stderr)
+        return 1
+    print(f"transcriber: {settings.model_name} in {folder} is whole, the voice detector is there")
+    return 0
+
+
+def _wall_ms(clock: Clock) -> int:
+    return int(clock.now().timestamp() * 1000)

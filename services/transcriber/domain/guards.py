@@ -1,0 +1,86 @@
+"""Guards against what Whisper invents: loops, runaway decodes, and thanks nobody said.
+
+Limits were measured on telephone speech with tiny.en: people say at most 8 to 9 tokens a second plus a dozen for
+short utterances, and real speech never decodes to fewer than 0.8 tokens a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+
+MAX_TOKENS_PER_S = 9.0
+MAX_TOKENS_BASE = 12
+MIN_TOKENS_PER_S = 0.8
+
+GHOSTS = frozenset(
+    {
+        "thank you",
+        "thanks for watching",
+        "thank you for watching",
+        "thank you so much for watching",
+        "please subscribe",
+        "subscribe",
+        "you",
+        "bye",
+        "music",
+        "silence",
+        "applause",
+        "beep",
+    }
+)
+"""What Whisper says to music, ring-back and silence. People say some of it too: see :func:`is_ghost`."""
+
+
+def token_limit(duration_ms: int) -> int:
+    """The most tokens that ``duration_ms`` of speech can hold."""
+    return int(MAX_TOKENS_BASE + MAX_TOKENS_PER_S * duration_ms / 1000)
+
+
+def repeats(tokens: Sequence[int], *, longest: int = 8) -> bool:
+    """Whether some run of tokens follows itself often enough to deserve a second look (never to be cut for it).
+
+    Looked for on tokens: split into words, a loop such as ``e.e.e.e`` is one word and goes unseen.
+    """
+    return any(_loop_start(tokens, width, 6 if width == 1 else 3) is not None for width in range(1, longest + 1))
+
+
+def loop_start(tokens: Sequence[int], digits: Set[int], *, longest: int = 8, times: int = 6) -> int | None:
+    """Index just past the second round of a run repeated ``times`` times or more, or None where nothing loops.
+
+    A unit that holds one of the ``digits`` tokens is never a loop: card numbers do read "1 1 1 1 1 1 1".
+    """
+    for width in range(1, longest + 1):
+        start = _loop_start(tokens, width, times)
+        if start is not None and digits.isdisjoint(tokens[start : start + width]):
+            return start + 2 * width
+    return None
+
+
+def _loop_start(tokens: Sequence[int], width: int, times: int) -> int | None:
+    run = 0
+    for at in range(width, len(tokens)):
+        run = run + 1 if tokens[at] == tokens[at - width] else 0
+        if run >= width * (times - 1):
+            return at - run + 1 - width
+    return None
+
+
+def suspicious(tokens: Sequence[int], duration_ms: int, *, ended: bool) -> bool:
+    """Whether a decode is not to be believed as it stands and deserves the full window."""
+    if not ended or len(tokens) > token_limit(duration_ms) or repeats(tokens):
+        return True
+    return duration_ms >= 2_000 and len(tokens) < MIN_TOKENS_PER_S * duration_ms / 1000
+
+
+def is_ghost(text: str, *, no_speech: float, mean_log_probability: float, voiced: float) -> bool:
+    """Whether a text is more likely the model's habit than speech.
+
+    ``voiced`` is the mean voice probability over the utterance's voiced frames. A real "thank you" has a voice
+    behind it, so the phrase alone never condemns a text: a word lost is worse than a ghost.
+    """
+    plain = "".join(c for c in text.lower() if c.isalnum() or c == " ").strip()
+    if not plain:
+        return True
+    if plain in GHOSTS:
+        return no_speech > 0.6 or mean_log_probability < -1.0 or voiced < 0.65
+    return no_speech > 0.85 and mean_log_probability < -1.0 and voiced < 0.65

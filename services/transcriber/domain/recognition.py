@@ -1,0 +1,86 @@
+"""The engine port: what is asked of a speech recognizer and what it answers.
+
+An engine is given one stretch of one leg's audio and knows nothing of calls, clocks or revisions. All times
+it answers are milliseconds from the first sample it was given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Quality(StrEnum):
+    """How much care a decode is worth: a partial is soon replaced, a final is kept."""
+
+    PARTIAL = "partial"
+    FINAL = "final"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecognitionRequest:
+    """One decode. ``pcm16`` is little-endian signed 16-bit mono at ``rate_hz``.
+
+    ``prefix`` is text already agreed on, which the engine is to take as said (it makes partials grow).
+    """
+
+    pcm16: bytes
+    rate_hz: int
+    quality: Quality
+    prefix: str = ""
+
+    @property
+    def duration_ms(self) -> int:
+        """Length of the audio."""
+        return len(self.pcm16) // 2 * 1000 // self.rate_hz
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizedWord:
+    """One written word with its times from the start of the request's audio, and its probability (0 to 1)."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recognition:
+    """What was heard. ``no_speech`` is the model's probability that nobody spoke."""
+
+    words: tuple[RecognizedWord, ...] = ()
+    no_speech: float = 0.0
+    mean_log_probability: float = 0.0
+    full_window: bool = False
+
+    @property
+    def text(self) -> str:
+        """The words joined by single spaces."""
+        return " ".join(word.text for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineIdentity:
+    """Which engine and weights made a transcript; travels on every utterance."""
+
+    name: str
+    model: str
+    version: str
+
+
+class Recognizer(Protocol):
+    """Speech to words. ``recognize`` may be called from several threads at once.
+
+    Raises ``Transient`` when the same request may succeed later, ``Fatal`` when the process cannot go on.
+    """
+
+    @property
+    def identity(self) -> EngineIdentity:
+        """Name, model and version of what decodes."""
+        ...
+
+    def recognize(self, request: RecognitionRequest) -> Recognition:
+        """Decode one stretch of speech."""
+        ...

@@ -1,0 +1,60 @@
+"""One utterance from its onset to its final, and what its words are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from services.transcriber.domain.endpointing import Cause, Ended
+from services.transcriber.domain.guards import is_ghost
+from services.transcriber.domain.recognition import Recognition
+from services.transcriber.domain.redaction import SafeText, TimedWord
+from services.transcriber.domain.stability import Stabilizer, plain
+from services.transcriber.domain.word_times import snap_to_voice
+
+_UNFINISHED = frozenset(
+    ["and", "but", "or", "so", "because", "the", "a", "an", "my", "your", "is", "to", "of", "if", "with", "um", "uh"]
+)
+
+
+@dataclass(slots=True, eq=False)
+class Spoken:
+    """One utterance from its onset to its final."""
+
+    utterance_id: str
+    start_ms: int
+    gap_ms: int = 0
+    revision: int = 0
+    stabilizer: Stabilizer = field(default_factory=Stabilizer)
+    partial_end_ms: int = 0
+    partial_pending: bool = False
+    speculated_ms: int | None = None
+    final: Recognition | None = None
+    ended: Ended | None = None
+    end_wall_ms: int = 0
+    decoded_wall_ms: int = 0
+    attempts: int = 0
+    shown: str = ""
+
+    def timed(self, recognition: Recognition, voice: Sequence[float], threshold: float) -> tuple[TimedWord, ...]:
+        """The words on the call's media clock; ``voice`` holds a probability per frame of the utterance."""
+        return tuple(
+            TimedWord(w.text, self.start_ms + w.start_ms, self.start_ms + w.end_ms, w.probability)
+            for w in snap_to_voice(recognition.words, voice, threshold=threshold)
+        )
+
+    def is_ghost(self, recognition: Recognition, voice: Sequence[float], threshold: float) -> bool:
+        """Whether nobody said this."""
+        voiced = [p for p in voice if p >= threshold]
+        return is_ghost(
+            recognition.text,
+            no_speech=recognition.no_speech,
+            mean_log_probability=recognition.mean_log_probability,
+            voiced=sum(voiced) / len(voiced) if voiced else 0.0,
+        )
+
+    def ends_turn(self, safe: SafeText) -> bool:
+        """Whether the speaker has stopped, not just paused: silence behind words that can end a sentence."""
+        last = plain(safe.words[-1].text) if safe.words else ""
+        stopped = self.ended is not None and self.ended.cause in (Cause.SILENCE, Cause.LEG_END)
+        return stopped and last not in _UNFINISHED

@@ -1,0 +1,65 @@
+"""Real speech through real SIP, SRTP, Whisper and the broker, every service a process of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from services.cli.domain.result import problems_of, result_of
+from tests.e2e.conftest import Pipeline, PlayedCall
+from tests.support.conversations import excerpt
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def problems(call: PlayedCall) -> tuple[list[str], dict[str, object]]:
+    started = call.pipeline.simulator.audio_started_at(call.log.call_id)
+    result = result_of(call.log, call.conversation, started)
+    return problems_of(result, call.conversation, call.log), result
+
+
+def test_a_call_is_heard_written_down_helped_and_recorded(pipeline: Pipeline, tmp_path: Path) -> None:
+    call = pipeline.play(excerpt("broadband_outage", tmp_path, at_most_ms=45_000))
+    log = call.wait_until_complete()
+    found, result = problems(call)
+    assert found == []
+    assert result["outcome"] == "covered"
+    assert log.recording is not None
+    samples, rate = soundfile.read(log.recording.uri)
+    assert samples.shape[1] == 2
+    assert abs(len(samples) / rate * 1000 - call.conversation.duration_ms) <= 0.01 * call.conversation.duration_ms
+    assert all(s.citations[0].passage and s.source_utterance_ids for s in log.suggestions.values())
+
+
+def test_nothing_is_lost_or_doubled_when_services_are_killed(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Each service but the one that holds the sockets is killed and started again while the call goes on."""
+    call = pipeline.play(excerpt("late_parcel", tmp_path, at_most_ms=70_000))
+    victims = ["event_ingestor", "supervision_orchestrator", "insights", "assist_gateway", "recorder", "transcriber"]
+    for index, name in enumerate(victims):
+        call.wait_until_audio_at(4_000 + index * 9_000)
+        pipeline.stack.restart(name)
+    log = call.wait_until_complete()
+    found, result = problems(call)
+    assert [p for p in found if p != "no suggestion was made"] == []
+    assert result["outcome"] == "covered"
+    ends = Counter((u.role, u.end_ms) for u in log.finals())
+    assert max(ends.values()) == 1
+    pipeline.stack.wait_until_ready()
+
+
+def test_a_killed_media_gateway_comes_back_and_the_gap_is_told(pipeline: Pipeline, tmp_path: Path) -> None:
+    call = pipeline.play(excerpt("moving_house", tmp_path, at_most_ms=60_000))
+    call.wait_until_audio_at(15_000)
+    pipeline.stack.restart("media_gateway")
+    log = call.wait_until_complete()
+    before = [u for u in log.finals() if u.end_ms < 15_000]
+    after = [u for u in log.finals() if u.start_ms > 45_000]
+    assert {u.role for u in before} == {u.role for u in after} == {"agent", "customer"}
+    assert log.ended is not None
+    assert log.ended.outcome is not None
+    assert log.ended.outcome.reason == "partly_covered"
+    assert log.ended.outcome.gap_ms > 0
+    pipeline.stack.wait_until_ready()

@@ -1,0 +1,240 @@
+"""Messages in, records out: the handler between Kafka and the legs, with a scripted engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from services.chassis.consumer import Incoming
+from services.chassis.errors import Backpressure, EarshotError, Poison
+from services.chassis.records import encode_headers
+from services.chassis.testing.fake_clock import FakeClock
+from services.chassis.testing.fake_publisher import FakePublisher
+from services.contracts.records import AudioChunk
+from services.contracts.topics import AUDIO_CHUNKS, TRANSCRIPTS_FINAL, TRANSCRIPTS_LEGS, TRANSCRIPTS_PARTIAL
+from services.transcriber.adapters.chunk_handler import ChunkHandler, LegLimits
+from services.transcriber.adapters.decode_pool import Answer
+from services.transcriber.adapters.transcript_writer import TranscriptWriter
+from services.transcriber.domain.endpointing import EndpointRules
+from services.transcriber.domain.scheduling import DecodeJob, DecodeQueue
+from tests.unit.transcriber.scripted_speech import LoudnessDetector, Script, ScriptedEngine
+
+TOPIC = "earshot.audio.chunks.v1"
+TALK = Script().pause(600).say("hello there").pause(800).say("my card is 4111 1111 1111 1111 thanks").pause(900)
+
+
+class InlinePool:
+    """Decodes when asked for answers; ``stuck`` never does."""
+
+    def __init__(self, engine: ScriptedEngine) -> None:
+        self.queue = DecodeQueue()
+        self.engine = engine
+        self.stuck = False
+
+    def submit(self, job: DecodeJob) -> None:
+        self.queue.put(job)
+
+    def cancel(self, utterance_id: str) -> None:
+        self.queue.cancel(utterance_id)
+
+    def drop_leg(self, leg_id: str) -> None:
+        self.queue.drop_leg(leg_id)
+
+    def wait(self, timeout_s: float) -> None:
+        pass
+
+    def load(self, now_ms: int) -> tuple[int, int, int]:
+        return len(self.queue), self.queue.finals, 0
+
+    def answers(self) -> Sequence[Answer]:
+        out: list[Answer] = []
+        while not self.stuck and (job := self.queue.take()) is not None:
+            try:
+                out.append((job, self.engine.recognize(job.request()), 0))
+            except EarshotError:
+                out.append((job, None, 0))
+        return out
+
+
+class Bench:
+    """A handler with its surroundings."""
+
+    def __init__(self, script: Script = TALK, **limits: int) -> None:
+        self.clock = FakeClock()
+        self.publisher = FakePublisher()
+        self.pool = InlinePool(ScriptedEngine(script.words))
+        self.handler = ChunkHandler(
+            detectors=lambda rate_hz: LoudnessDetector(),
+            pool=self.pool,
+            publisher=self.publisher,
+            writer=TranscriptWriter(self.publisher, ScriptedEngine.identity, self.clock),
+            clock=self.clock,
+            limits=LegLimits(rules=EndpointRules(), **limits),
+        )
+        self.handler.assigned(TOPIC, 0, "")
+
+    def play(self, messages: Sequence[Incoming]) -> Bench:
+        for message in messages:
+            self.handler.handle(message)
+            self.handler.idle()
+        return self
+
+    @property
+    def said(self) -> list[str]:
+        return [u.text for u in self.publisher.records(TRANSCRIPTS_FINAL)]
+
+
+def messages(script: Script, *, leg: str = "p-1~00000001", first_offset: int = 0, end: bool = True) -> list[Incoming]:
+    pcm16 = script.pcm16()
+    out = []
+    for number, at_ms in enumerate(range(0, script.at_ms, 200)):
+        value = pcm16[at_ms * 16 : (at_ms + 200) * 16]
+        out.append(
+            message(
+                value,
+                leg=leg,
+                sequence=number,
+                at_ms=at_ms,
+                offset=first_offset + number,
+                end=end and at_ms + 200 >= script.at_ms,
+            )
+        )
+    return out
+
+
+def message(
+    value: bytes, *, leg: str = "p-1~00000001", sequence: int = 0, at_ms: int = 0, offset: int = 0, end: bool = False
+) -> Incoming:
+    header = AudioChunk(
+        call_id="s-1", leg_id=leg, party_id="p-1", role="customer", role_source="party_supervision", sequence=sequence,
+        codec="pcm_s16le", sample_rate_hz=8000, media_time_ms=at_ms, duration_ms=len(value) // 16,
+        captured_at=datetime(2026, 3, 2, 15, 0, tzinfo=UTC), epoch=datetime(2026, 3, 2, 14, 59, tzinfo=UTC), end=end,
+    )  # fmt: skip
+    headers = tuple((name, text) for name, text in encode_headers(header))
+    return Incoming(
+        topic=AUDIO_CHUNKS, full_name=TOPIC, partition=0, offset=offset, key="s-1", value=value, headers=headers,
+        timestamp_ms=0,
+    )  # fmt: skip
+
+
+def test_a_leg_becomes_finals_and_a_leg_record() -> None:
+    bench = Bench().play(messages(TALK))
+    assert bench.said == ["hello there", "my card is [payment card] thanks"]
+    first, second = bench.publisher.records(TRANSCRIPTS_FINAL)
+    assert (first.role, first.role_source, first.language) == ("customer", "party_supervision", "en")
+    assert first.audio_start_utc is not None
+    assert second.redactions[0].type == "payment_card"
+    assert second.text[second.redactions[0].start : second.redactions[0].end] == "[payment card]"
+    (leg,) = bench.publisher.records(TRANSCRIPTS_LEGS)
+    assert (leg.status, leg.utterances, leg.audio_ms) == ("complete", 2, TALK.at_ms)
+    assert all(not u.is_final for u in bench.publisher.records(TRANSCRIPTS_PARTIAL))
+
+
+@pytest.mark.parametrize("spoil", ["headers", "odd", "codec", "rate"])
+def test_poison_names_its_reason_and_the_leg_goes_on(spoil: str) -> None:
+    good = messages(TALK)
+    bench = Bench().play(good[:5])
+    bad = good[5]
+    value, headers = bad.value or b"", dict(bad.headers)
+    match spoil:
+        case "headers":
+            headers = {}
+        case "odd":
+            value = value[:-1]
+        case "codec":
+            headers["codec"] = b"opus"
+        case "rate":
+            headers |= {"sample_rate_hz": b"16000", "duration_ms": b"100"}
+    spoiled = Incoming(
+        topic=bad.topic, full_name=TOPIC, partition=0, offset=5, key="s-1", value=value, headers=tuple(headers.items()),
+        timestamp_ms=0,
+    )  # fmt: skip
+    with pytest.raises(Poison) as caught:
+        bench.handler.handle(spoiled)
+    assert caught.value.reason in {"bad_headers", "bad_audio_length", "rate_changed"}
+    bench.play(good[5:])
+    assert bench.said == ["hello there", "my card is [payment card] thanks"]
+
+
+def test_the_offset_waits_for_open_utterances_and_moves_on_after_them() -> None:
+    chunks = messages(TALK)
+    bench = Bench().play(chunks[:5])
+    assert bench.handler.safe_offset(TOPIC, 0, 5) == 0
+    bench.play(chunks[5:])
+    assert bench.handler.safe_offset(TOPIC, 0, len(chunks)) == len(chunks)
+
+
+def test_a_restart_repeats_no_final_and_loses_none() -> None:
+    chunks = messages(TALK)
+    for stop in range(1, len(chunks)):
+        first = Bench().play(chunks[:stop])
+        offset, note = first.handler.safe_offset(TOPIC, 0, stop), first.handler.note(TOPIC, 0)
+        second = Bench()
+        second.handler.assigned(TOPIC, 0, note)
+        second.play(chunks[offset:])
+        assert first.said + second.said == ["hello there", "my card is [payment card] thanks"]
+        assert len(second.publisher.records(TRANSCRIPTS_LEGS)) == 1
+
+
+def test_one_leg_does_not_hold_another_up_and_finals_of_both_are_kept_over_a_restart() -> None:
+    one, other = messages(TALK), messages(TALK, leg="p-2~00000002")
+    mixed = [m for pair in zip(one, other, strict=True) for m in pair]
+    mixed = [Incoming(**{**_fields(m), "offset": i}) for i, m in enumerate(mixed)]
+    for stop in range(1, len(mixed), 5):
+        first = Bench().play(mixed[:stop])
+        offset, note = first.handler.safe_offset(TOPIC, 0, stop), first.handler.note(TOPIC, 0)
+        second = Bench()
+        second.handler.assigned(TOPIC, 0, note)
+        second.play(mixed[offset:])
+        ids = [u.utterance_id for b in (first, second) for u in b.publisher.records(TRANSCRIPTS_FINAL)]
+        assert len(ids) == len(set(ids)) == 4
+
+
+def test_a_partition_that_leaves_takes_its_legs_and_leaves_its_marks() -> None:
+    chunks = messages(TALK)
+    bench = Bench().play(chunks[:9])
+    bench.handler.revoked(TOPIC, 0, lost=False)
+    offset, note = bench.handler.safe_offset(TOPIC, 0, 9), bench.handler.note(TOPIC, 0)
+    assert offset < 9
+    bench.handler.assigned(TOPIC, 0, note)
+    bench.play(chunks[offset:])
+    assert bench.said == ["hello there", "my card is [payment card] thanks"]
+
+
+def test_a_leg_without_audio_is_closed_then_timed_out_and_may_come_back() -> None:
+    chunks = messages(TALK, end=False)
+    bench = Bench(timeout_ms=10_000).play(chunks[:8])
+    bench.clock.advance_ms(4_000)
+    bench.handler.idle()
+    bench.handler.idle()
+    assert bench.said == ["hello there"]
+    assert bench.handler.safe_offset(TOPIC, 0, 8) == 8
+    bench.clock.advance_ms(7_000)
+    bench.handler.idle()
+    (leg,) = bench.publisher.records(TRANSCRIPTS_LEGS)
+    assert leg.status == "timed_out"
+    bench.play([*chunks[8:], message(b"", at_ms=TALK.at_ms, offset=99, end=True)])
+    assert bench.said == ["hello there", "my card is [payment card] thanks"]
+    assert bench.publisher.records(TRANSCRIPTS_LEGS)[-1].utterances == 2
+
+
+def test_no_more_audio_is_taken_while_finals_pile_up() -> None:
+    bench = Bench(backlog=1)
+    bench.pool.stuck = True
+    chunks = [m for n in range(3) for m in messages(TALK, leg=f"p-{n}~0000000{n}")]
+
+    def play() -> None:
+        for chunk in chunks:
+            bench.handler.handle(chunk)
+
+    with pytest.raises(Backpressure):
+        play()
+    bench.pool.stuck = False
+    bench.handler.idle()
+    bench.handler.handle(chunks[-1])
+
+
+def _fields(incoming: Incoming) -> dict[str, object]:
+    return {name: getattr(incoming, name) for name in incoming.__struct_fields__}

@@ -1,0 +1,89 @@
+"""Loops, ghosts, word times, marks: the small rules."""
+
+from __future__ import annotations
+
+from services.transcriber.domain.guards import is_ghost, loop_start, repeats, suspicious, token_limit
+from services.transcriber.domain.progress import NOTE_BYTES, PartitionMarks, read_note
+from services.transcriber.domain.recognition import RecognizedWord
+from services.transcriber.domain.stability import Stabilizer
+from services.transcriber.domain.transcript import LegMark
+from services.transcriber.domain.word_times import snap_to_voice
+
+
+def _words(text: str) -> tuple[RecognizedWord, ...]:
+    return tuple(RecognizedWord(w, 200 * i, 200 * i + 200, 0.9) for i, w in enumerate(text.split()))
+
+
+def test_a_loop_is_seen_on_tokens() -> None:
+    assert repeats([1, 2, 3, 3, 3, 3, 3, 3])
+    assert repeats([9, 1, 2, 1, 2, 1, 2])
+    assert not repeats([1, 2, 3, 4, 1, 2, 3, 5])
+    assert not repeats([7, 7, 7])
+
+
+def test_a_loop_is_cut_after_its_second_round_but_never_a_number() -> None:
+    tokens = [5, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2]
+    assert loop_start(tokens, digits=set()) == 5
+    assert loop_start(tokens, digits={2}) is None
+    assert loop_start([1, 2, 3], digits=set()) is None
+
+
+def test_too_many_too_few_and_unended_tokens_deserve_the_full_window() -> None:
+    assert suspicious(list(range(token_limit(1_000) + 1)), 1_000, ended=True)
+    assert suspicious([1], 5_000, ended=True)
+    assert suspicious([1, 2], 1_000, ended=False)
+    assert not suspicious([1, 2, 3], 1_000, ended=True)
+
+
+def test_thanks_are_a_ghost_only_without_a_voice() -> None:
+    assert is_ghost("Thank you.", no_speech=0.9, mean_log_probability=-0.4, voiced=0.9)
+    assert is_ghost("Thank you.", no_speech=0.1, mean_log_probability=-0.4, voiced=0.5)
+    assert not is_ghost("Thank you.", no_speech=0.1, mean_log_probability=-0.4, voiced=0.9)
+    assert not is_ghost("The parcel is late.", no_speech=0.9, mean_log_probability=-0.4, voiced=0.6)
+    assert is_ghost(" . ", no_speech=0.0, mean_log_probability=0.0, voiced=1.0)
+
+
+def test_words_shrink_to_where_there_is_a_voice() -> None:
+    voice = [0.0] * 8 + [0.9] * 10 + [0.0] * 10
+    words = snap_to_voice([RecognizedWord("hello", 0, 896, 0.9)], voice)
+    assert (words[0].start_ms, words[0].end_ms) == (256, 576)
+
+
+def test_word_times_stay_in_order_and_no_word_is_empty() -> None:
+    words = snap_to_voice([RecognizedWord("a", 100, 90, 0.9), RecognizedWord("b", 80, 100, 0.9)], [])
+    assert [(w.start_ms, w.end_ms) for w in words] == [(100, 140), (140, 180)]
+
+
+def test_what_two_hypotheses_agree_on_is_forced_less_the_last_words() -> None:
+    stabilizer = Stabilizer()
+    stabilizer.take(_words("I would like to pay"))
+    assert stabilizer.prefix == ""
+    stabilizer.take(_words("I would like to bay the bill"))
+    assert stabilizer.prefix == "I would"
+    stabilizer.take(_words("Hello"))
+    assert stabilizer.prefix == "I would"
+
+
+def test_marks_survive_the_commit() -> None:
+    marks = PartitionMarks()
+    marks.put("leg-1", LegMark(done_ms=640, utterances=2, words=9, audio_ms=700, gap_ms=5), 17)
+    marks.put("leg-2", LegMark(done_ms=99, ended=True), 12)
+    again = read_note(marks.note())
+    assert again.get("leg-1") == LegMark(done_ms=640, utterances=2, words=9, audio_ms=700, gap_ms=5)
+    again.forget_ended(13)
+    assert again.get("leg-2") is None
+    again.keep(set())
+    assert again.note() == ""
+
+
+def test_foreign_notes_are_no_marks() -> None:
+    assert all(read_note(note).note() == "" for note in ("", "{", "[1]", '{"leg":[1,2]}', '{"leg":"x"}'))
+
+
+def test_a_note_holds_the_legs_seen_last() -> None:
+    marks = PartitionMarks()
+    for number in range(300):
+        marks.put(f"p-a0d7f1c2z19a-2~{number:08x}", LegMark(done_ms=60_000), number)
+    note = marks.note()
+    assert len(note) <= NOTE_BYTES
+    assert read_note(note).get("p-a0d7f1c2z19a-2~0000012b") is not None

@@ -1,0 +1,199 @@
+"""The state machine of one leg, on scripted speech."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.chassis.errors import Transient
+from services.transcriber.domain.chunks import Role
+from services.transcriber.domain.transcript import LegStatus
+from tests.unit.transcriber.scripted_speech import IDENTITY, Script, ScriptedEngine, Session, chunks_of
+
+TALK = (
+    Script()
+    .pause(1_000)
+    .say("hello this is anna speaking")
+    .pause(900)
+    .say("no")
+    .pause(700)
+    .say("how can i help you today my friend")
+    .pause(400)
+    .say("with something")
+    .pause(1_500)
+)
+
+
+def _play(script: Script, sizes_ms: list[int]) -> Session:
+    return Session(ScriptedEngine(script.words)).hear(chunks_of(script.pcm16(), sizes_ms))
+
+
+def test_utterances_end_in_silence_and_come_in_order() -> None:
+    session = _play(TALK, [200])
+    assert session.said == ["hello this is anna speaking", "no", "how can i help you today my friend with something"]
+    ends = [(t.start_ms, t.end_ms) for t in session.finals]
+    assert ends == sorted(ends)
+    assert all(one[1] <= other[0] for one, other in itertools.pairwise(ends))
+
+
+def test_ids_come_from_leg_and_start_and_revisions_rise_to_the_final() -> None:
+    session = _play(TALK, [200])
+    for final in session.finals:
+        assert final.utterance_id == f"{IDENTITY.leg_id}@{final.start_ms}"
+        revisions = [t.revision for t in session.out if getattr(t, "utterance_id", "") == final.utterance_id]
+        assert revisions == list(range(len(revisions)))
+        assert final.revision == revisions[-1]
+
+
+def test_partials_show_the_words_while_they_are_spoken_and_only_grow() -> None:
+    session = _play(TALK, [100])
+    first = [t.safe.text for t in session.partials if t.utterance_id == session.finals[0].utterance_id]
+    assert first
+    assert all("hello this is anna speaking".startswith(text) for text in first)
+    assert [len(text) for text in first] == sorted(len(text) for text in first)
+
+
+def test_word_times_are_on_the_media_clock() -> None:
+    session = _play(TALK, [200])
+    spoken = dict(zip([*TALK.words], TALK.spoken, strict=True))
+    for final in session.finals:
+        for word in final.safe.words:
+            start_ms, end_ms = spoken[word.text]
+            assert abs(word.start_ms - start_ms) <= 32
+            assert abs(word.end_ms - end_ms) <= 32
+
+
+def test_latency_is_counted_from_captured_audio() -> None:
+    session = _play(TALK, [200])
+    final = session.finals[0]
+    assert final.audio_end_wall_ms == 1_000_000 + final.end_ms
+    assert final.start_wall_ms == 1_000_000 + final.start_ms
+    assert 0 <= final.decoded_wall_ms - final.audio_end_wall_ms <= 600
+
+
+def test_the_tail_is_not_cut_by_the_end_of_the_leg() -> None:
+    script = Script().pause(500).say("and goodbye")
+    session = _play(script, [170])
+    assert session.said == ["and goodbye"]
+    (finished,) = session.finished
+    assert finished.status is LegStatus.COMPLETE
+    assert (finished.counts.utterances, finished.counts.words, finished.counts.audio_ms) == (1, 2, script.at_ms)
+
+
+def test_a_leg_that_ends_with_an_empty_end_marker_is_finished_once() -> None:
+    script = Script().pause(300).say("thanks").pause(900)
+    chunks = chunks_of(script.pcm16(), [200], end=False)
+    marker = replace(chunks[-1], pcm16=b"", end=True, media_time_ms=script.at_ms)
+    session = Session(ScriptedEngine(script.words)).hear([*chunks, marker, marker])
+    assert session.said == ["thanks"]
+    assert len(session.finished) == 1
+
+
+def test_long_speech_is_split_where_it_is_quietest() -> None:
+    script = Script().pause(500)
+    for _ in range(8):
+        script.say("one after the other without end", word_ms=300).pause(192)
+    script.pause(1_000)
+    session = _play(script, [200])
+    assert " ".join(session.said).split() == script.words
+    assert len(session.finals) > 1
+    assert all(t.end_ms - t.start_ms <= 14_016 for t in session.finals)
+    assert not session.finals[0].end_of_turn
+
+
+def test_a_gap_ends_the_utterance_and_is_told() -> None:
+    script = Script().pause(300).say("before the gap")
+    after = Script(words=script.words).say("behind it").pause(1_000)
+    first = chunks_of(script.pcm16(), [200], end=False)
+    second = chunks_of(_renumbered(after, 3), [200], start_ms=script.at_ms + 5_000)
+    session = Session(ScriptedEngine(script.words)).hear([*first, *second])
+    assert session.said == ["before the gap", "behind it"]
+    assert [t.gap_before_ms for t in session.finals] == [0, 5_000]
+    assert session.finals[1].start_ms == (script.at_ms + 5_000) // 32 * 32
+    assert session.finished[0].counts.gap_ms == 5_000
+
+
+def test_a_short_gap_stays_within_the_utterance() -> None:
+    script = Script().pause(320).say("here we are")
+    after = Script(words=script.words).say("again").pause(1_000)
+    first = chunks_of(script.pcm16(), [200], end=False)
+    second = chunks_of(_renumbered(after, 3), [200], start_ms=script.at_ms + 120)
+    session = Session(ScriptedEngine(script.words)).hear([*first, *second])
+    assert session.said == ["here we are again"]
+    assert session.finals[0].gap_before_ms == 120
+
+
+def test_repeated_chunks_change_nothing() -> None:
+    chunks = chunks_of(TALK.pcm16(), [200])
+    doubled = [c for chunk in chunks for c in (chunk, chunk)]
+    again = Session(ScriptedEngine(TALK.words)).hear(doubled)
+    assert again.said == _play(TALK, [200]).said
+
+
+def test_the_newest_known_role_counts_and_is_not_unlearned() -> None:
+    unknown, known = replace(IDENTITY, role=Role.UNKNOWN), replace(IDENTITY, role=Role.AGENT)
+    assert unknown.refreshed(known) is known
+    assert known.refreshed(unknown) is known
+
+
+def test_audio_that_stops_coming_still_gives_its_words() -> None:
+    script = Script().pause(300).say("are you still")
+    session = Session(ScriptedEngine(script.words)).hear(chunks_of(script.pcm16(), [200], end=False))
+    assert session.said == []
+    session.carry_out(session.leg.on_quiet())
+    assert session.said == ["are you still"]
+    assert session.leg.needed_offset is None
+    session.carry_out(session.leg.on_time_out())
+    assert session.finished[0].status is LegStatus.TIMED_OUT
+
+
+def test_a_decode_that_fails_twice_fails_the_leg_but_not_its_other_words() -> None:
+    failing = ScriptedEngine(
+        TALK.words, lambda request: Transient("no") if request.pcm16.count(b"\x06\x00") > 9 else None
+    )
+    session = Session(failing).hear(chunks_of(TALK.pcm16(), [200]))
+    assert session.said == ["hello this is anna speaking", "how can i help you today my friend with something"]
+    assert session.finished[0].status is LegStatus.FAILED
+
+
+def test_partials_can_be_left_out() -> None:
+    session = Session(ScriptedEngine(TALK.words)).hear(chunks_of(TALK.pcm16(), [200]), step_ms=None)
+    assert len(session.finals) == 3
+
+
+def test_memory_of_a_silent_leg_is_bounded() -> None:
+    session = Session(ScriptedEngine([]))
+    session.hear(chunks_of(bytes(16 * 60_000), [200], end=False))
+    assert session.leg.held_audio_ms <= 1_000
+    assert session.engine.requests == []
+
+
+@given(st.lists(st.integers(20, 700), min_size=1, max_size=40))
+@settings(max_examples=40, deadline=None)
+def test_chunking_does_not_change_the_finals(sizes_ms: list[int]) -> None:
+    expected = [(t.utterance_id, t.end_ms, t.safe) for t in _play(TALK, [200]).finals]
+    assert [(t.utterance_id, t.end_ms, t.safe) for t in _play(TALK, sizes_ms).finals] == expected
+
+
+@given(st.integers(0, 200))
+@settings(max_examples=40, deadline=None)
+def test_a_successor_loses_and_repeats_nothing(crash_at: int) -> None:
+    chunks = chunks_of(TALK.pcm16(), [50])
+    whole = Session(ScriptedEngine(TALK.words)).hear(chunks)
+    crash_at = min(crash_at, len(chunks) - 1)
+    first = Session(ScriptedEngine(TALK.words)).hear(chunks[:crash_at])
+    needed = first.leg.needed_offset
+    resume_at = crash_at if needed is None else needed
+    second = Session(ScriptedEngine(TALK.words), mark=first.leg.mark).hear(chunks[resume_at:])
+    ids = [t.utterance_id for t in (*first.finals, *second.finals)]
+    assert ids == [t.utterance_id for t in whole.finals]
+    assert first.said + second.said == whole.said
+    assert second.finished[0].counts.utterances == len(whole.finals)
+
+
+def _renumbered(script: Script, from_word: int) -> bytes:
+    """The audio of a script whose first words were said before."""
+    return Script(["-"] * from_word + script.words, [(0, 0)] * from_word + script.spoken, script.at_ms).pcm16()

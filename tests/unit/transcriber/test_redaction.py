@@ -1,0 +1,189 @@
+"""Numbers that must not be shown: found, hidden, held back, in partials too and across utterances."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.transcriber.domain.digits import hear, luhn_valid
+from services.transcriber.domain.numbers import SHOWN_DIGITS, Secret, find
+from services.transcriber.domain.redaction import RedactionStream, TimedWord
+from tests.unit.transcriber.scripted_speech import Script, ScriptedEngine, Session, chunks_of
+
+CARD = "4111111111111111"
+UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+
+
+def _timed(text: str, at_ms: int = 0) -> list[TimedWord]:
+    return [TimedWord(w, at_ms + 200 * i, at_ms + 200 * i + 200, 0.9) for i, w in enumerate(text.split())]
+
+
+def _final(text: str) -> str:
+    stream: RedactionStream[int] = RedactionStream()
+    released = [*stream.final(0, _timed(text), 10_000), *stream.flush()]
+    return released[0][1].text
+
+
+@pytest.mark.parametrize(
+    ("words", "digits"),
+    [
+        ("four one one one", "4111"),
+        ("4111-1111", "41111111"),
+        ("4-7-29-8163,", "47298163"),
+        ("double four one triple two", "441222"),
+        ("forty one eleven", "4111"),
+        ("forty-one ninety", "4190"),
+        ("four oh nine o", "4090"),
+        ("7.30 5", "7305"),
+        ("four hundred", "400"),
+    ],
+)
+def test_digits_are_heard_in_their_many_shapes(words: str, digits: str) -> None:
+    assert "".join(heard.digits for heard in hear(words.split())) == digits
+
+
+@pytest.mark.parametrize("words", ["oh I see", "a double room", "$45 please", "the 14th of March", "B12", "10:30"])
+def test_what_only_looks_like_digits_is_none(words: str) -> None:
+    assert not any(heard.digits for heard in hear(words.split()))
+
+
+def test_the_check_digit() -> None:
+    assert luhn_valid(CARD)
+    assert not luhn_valid("4111111111111112")
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "4111-1111-1111-1111",
+        "4111 1111 1111 1111",
+        "4111111111111111",
+        "four one one one one one one one one one one one one one one one",
+        "four triple one double one double one double one double one double one double one",
+        "4111 1111 uh and then 1111 1111",
+        "3782 822463 10005",
+        "4222222222222",
+    ],
+)
+def test_a_card_is_hidden_whatever_its_shape(number: str) -> None:
+    assert _final(f"it's on the card {number}, thank you") == "it's on the card [payment card], thank you"
+
+
+def test_a_card_misheard_by_a_digit_is_hidden_too() -> None:
+    assert _final("the card 4111 1111 1111 1112 please") == "the card [number] please"
+
+
+def test_remarks_between_the_groups_do_not_save_a_card() -> None:
+    assert _final("4111 1111 yeah got it 1111 1111 thanks").split("thanks")[0].count("1") == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "my account is 7390 2812 thank you so much",
+        "call me on 555 123 4567 any time after nine",
+        "the order was placed on 14 March 2024 for 59 dollars",
+        "room 12 floor 3 building 44 and so on",
+    ],
+)
+def test_shorter_numbers_stay(text: str) -> None:
+    assert _final(text) == text
+
+
+def test_redactions_point_at_their_marks_and_times() -> None:
+    stream: RedactionStream[str] = RedactionStream()
+    ((subject, safe),) = stream.final("u", _timed("card 4111 1111 1111 1111. okay now what do we do"), 5_000)
+    assert subject == "u"
+    (redaction,) = safe.redactions
+    assert safe.text[redaction.start : redaction.end] == "[payment card]"
+    assert (redaction.start_ms, redaction.end_ms) == (200, 1_000)
+    assert redaction.secret is Secret.PAYMENT_CARD
+    assert [w.text for w in safe.words][:3] == ["card", "[payment card].", "okay"]
+
+
+def test_a_card_read_out_over_several_utterances_is_hidden() -> None:
+    stream: RedactionStream[int] = RedactionStream()
+    shown = []
+    for turn, text in enumerate(["sure it's 4111", "1111", "1111", "1111", "did you get that all right then"]):
+        shown += stream.final(turn, _timed(text, turn * 3_000), turn * 3_000 + 800)
+    assert [subject for subject, _ in shown] == [0, 1, 2, 3, 4]
+    assert [safe.text for _, safe in shown] == [
+        "sure it's 4111",
+        "[payment card]",
+        "[payment card]",
+        "[payment card]",
+        "did you get that all right then",
+    ]
+
+
+def test_a_final_that_ends_in_digits_waits_and_is_let_go_in_time() -> None:
+    stream: RedactionStream[int] = RedactionStream(hold_ms=4_000)
+    assert stream.final(0, _timed("it is 739281"), 600) == []
+    assert stream.settle(4_000, speaking=False) == []
+    assert stream.settle(4_600, speaking=True) == []
+    ((_, safe),) = stream.settle(4_600, speaking=False)
+    assert safe.text == "it is 739281"
+
+
+def test_a_final_that_waits_is_let_go_when_the_next_words_are_no_digits() -> None:
+    stream: RedactionStream[int] = RedactionStream()
+    assert stream.final(0, _timed("it is 739281"), 600) == []
+    stream.partial(_timed("and I wanted to ask you about the", 1_000))
+    assert [subject for subject, _ in stream.settle(2_600, speaking=True)] == [0]
+
+
+def test_a_partial_ends_before_digits_that_may_become_a_card() -> None:
+    stream: RedactionStream[int] = RedactionStream()
+    assert stream.partial(_timed("my card is 4111 1111")).text == "my card is 4111"
+    assert stream.partial(_timed("my card is 4111-1111")).text == "my card is"
+    assert stream.partial(_timed("my card is 4111 1111 1111 1111")).text == "my card is [payment card]"
+    assert stream.partial(_timed("that is 10 or 20 minutes")).text == "that is 10 or 20 minutes"
+
+
+def _shown_prefix(text: str, digits: str) -> int:
+    """How many leading digits of a number a text shows in a row, anywhere in it."""
+    shown = "".join(heard.digits if heard.digits else ("" if heard.filler else "|") for heard in hear(text.split()))
+    return next((n for n in range(len(digits), 0, -1) if digits[:n] in shown), 0)
+
+
+_cards = st.sampled_from([CARD, "5555555555554444", "378282246310005", "6011000990139424", "4222222222222"])
+
+
+@given(
+    card=_cards,
+    groups=st.lists(st.integers(1, 6), min_size=4, max_size=8),
+    styles=st.lists(st.booleans(), min_size=8, max_size=8),
+    pauses_ms=st.lists(st.sampled_from([0, 0, 120, 320, 900, 1_800, 2_900]), min_size=20, max_size=20),
+    sizes_ms=st.lists(st.integers(20, 600), min_size=1, max_size=20),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_record_ever_shows_the_beginning_of_a_card(
+    card: str, groups: list[int], styles: list[bool], pauses_ms: list[int], sizes_ms: list[int]
+) -> None:
+    script = Script().pause(500).say("my card number is")
+    at, turn = 0, 0
+    while at < len(card):
+        part = card[at : at + groups[turn % len(groups)]]
+        if styles[turn % len(styles)]:
+            script.say(part, word_ms=200)
+        else:
+            script.say(" ".join(UNITS[int(d)] for d in part), word_ms=160)
+        script.pause(pauses_ms[turn % len(pauses_ms)])
+        at, turn = at + len(part), turn + 1
+    script.pause(300).say("and that was all of it thank you").pause(5_000)
+    session = Session(ScriptedEngine(script.words)).hear(chunks_of(script.pcm16(), sizes_ms))
+    texts = [t.safe.text for t in (*session.partials, *session.finals)]
+    assert max(_shown_prefix(text, card) for text in texts) <= SHOWN_DIGITS
+    assert _shown_prefix(" ".join(session.said), card) <= SHOWN_DIGITS
+    assert "[payment card]" in " ".join(session.said)
+    assert "thank you" in session.said[-1]
+
+
+@given(st.lists(st.sampled_from([*UNITS, "4111", "card", "okay", "oh", "double", "12-34", "the"]), max_size=40))
+def test_nothing_breaks_and_spans_lie_apart(words: list[str]) -> None:
+    spans = find(words).spans
+    assert all(one.stop <= other.first for one, other in itertools.pairwise(spans))
+    assert all(0 <= span.first < span.stop <= len(words) for span in spans)
