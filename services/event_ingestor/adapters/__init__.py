@@ -1,0 +1,1 @@
+"""The ingestor's outside: RingCentral's REST and WebSocket, and the topics."""

@@ -1,0 +1,99 @@
+"""The WebSocket gateway's socket: opening with a fresh token, text frames both ways.
+
+The token is part of the address, and the library's errors and debug logs may show the address: neither leaves here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from urllib.parse import urlencode
+
+import orjson
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from services.chassis.errors import Transient
+from services.chassis.ringcentral import RingCentralClient, RingCentralRefused
+from services.event_ingestor.domain.filters import session_filters
+
+OPEN_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 2.0
+SUBSCRIPTION_PATH = "/restapi/v1.0/subscription/"
+_quiet = logging.getLogger("earshot.websocket")
+_quiet.setLevel(logging.CRITICAL)
+
+
+class NotOpened(Transient):
+    """No socket; `refused` when the gateway answered with a 4xx."""
+
+    def __init__(self, detail: str, *, retry_after_ms: int = 0, refused: bool = False) -> None:
+        super().__init__(detail, retry_after_ms=retry_after_ms)
+        self.refused = refused
+
+
+class GatewaySocket:
+    """One open socket."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    async def frames(self) -> AsyncIterator[str | bytes]:
+        """Frames until the socket is closed by either side or breaks."""
+        try:
+            while True:
+                yield await self._connection.recv()
+        except ConnectionClosed:
+            return
+
+    async def subscribe(self, message_id: str, extensions: frozenset[str]) -> None:
+        """Ask for the extensions' telephony sessions; replaces the connection's former subscription."""
+        meta = {"type": "ClientRequest", "messageId": message_id, "method": "POST", "path": SUBSCRIPTION_PATH}
+        body = {"eventFilters": session_filters(extensions), "deliveryMode": {"transportType": "WebSocket"}}
+        await self._send([meta, body])
+
+    async def heartbeat(self, message_id: str) -> None:
+        """Show that we live."""
+        await self._send([{"type": "Heartbeat", "messageId": message_id}])
+
+    async def close(self) -> None:
+        """Close; `frames` ends."""
+        await self._connection.close()
+
+    async def _send(self, frame: list[object]) -> None:
+        try:
+            await self._connection.send(orjson.dumps(frame).decode())
+        except ConnectionClosed:  # `frames` says so too
+            return
+
+
+class Gateway:
+    """Opens sockets. `ping_ms` is both the time between pings and the longest wait for a pong."""
+
+    def __init__(self, client: RingCentralClient, *, ping_ms: int) -> None:
+        self._client = client
+        self._ping_s = ping_ms / 1000
+
+    async def open(self, wsc: str) -> GatewaySocket:
+        """A socket, recovering the connection of `wsc` unless that is "". Raises NotOpened."""
+        try:
+            token = await asyncio.to_thread(self._client.websocket_token)
+        except RingCentralRefused as refusal:
+            raise NotOpened(
+                f"token: {refusal.status} {refusal.error_code}", retry_after_ms=refusal.retry_after_ms
+            ) from None
+        query = {"access_token": str(token.get("ws_access_token", "")), **({"wsc": wsc} if wsc else {})}
+        uri = str(token.get("uri", ""))
+        address = f"{uri}{'&' if '?' in uri else '?'}{urlencode(query)}"
+        try:
+            connection = await connect(
+                address, open_timeout=OPEN_TIMEOUT_S, close_timeout=CLOSE_TIMEOUT_S, ping_interval=self._ping_s,
+                ping_timeout=self._ping_s, logger=_quiet,
+            )  # fmt: skip
+        except InvalidStatus as error:
+            status = error.response.status_code
+            raise NotOpened(f"handshake: {status}", refused=400 <= status < 500) from None
+        except Exception as error:  # noqa: BLE001 - of whatever kind: its text may show the address
+            raise NotOpened(f"socket: {type(error).__name__}") from None
+        return GatewaySocket(connection)

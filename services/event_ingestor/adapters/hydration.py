@@ -1,0 +1,143 @@
+"""Closing gaps in the events: the state of active calls, read by REST and published where it is news.
+
+Asked for after every new subscription. The list of active calls lags some seconds behind, so it is read a second
+time a little later. A call that was open and that RingCentral does not know any more has ended. A reading that failed
+for a passing reason is repeated until it succeeds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import structlog
+
+from services.chassis.errors import Backpressure
+from services.chassis.ringcentral import RingCentralRefused
+from services.event_ingestor.adapters import metrics
+from services.event_ingestor.adapters.event_publisher import EventPublisher
+from services.event_ingestor.adapters.sessions import Sessions, parties_of
+from services.event_ingestor.domain.calls import KnownCalls, Party
+
+log = structlog.get_logger()
+P = ParamSpec("P")
+ResultT = TypeVar("ResultT")
+RETRY_MS = 2_000
+LONGEST_RETRY_MS = 60_000
+TRIES = 5
+# The light requests of a minute are shared with supervision: after the first few calls, one every two seconds.
+AT_ONCE = 10
+PACE_S = 2.0
+SETTLE_S = 0.5
+
+
+class Hydrator:
+    """`request` asks for a reading, `run` does them one after another until cancelled."""
+
+    def __init__(
+        self, sessions: Sessions, events: EventPublisher, calls: KnownCalls, *,
+        watched: Callable[[], frozenset[str]], again_ms: int, settle_s: float = SETTLE_S,
+    ) -> None:  # fmt: skip
+        self._sessions = sessions
+        self._events = events
+        self._calls = calls
+        self._watched = watched
+        self._again_ms = again_ms
+        self._settle_s = settle_s
+        self._wanted = asyncio.Event()
+
+    def request(self) -> None:
+        """Read soon; several requests while one runs are one."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Serve requests."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            if not await self.hydrate():
+                self._wanted.set()
+            elif self._again_ms and not self._wanted.is_set():
+                try:
+                    await asyncio.wait_for(self._wanted.wait(), self._again_ms / 1000)
+                except TimeoutError:
+                    await self.hydrate()
+
+    async def hydrate(self) -> bool:
+        """One reading; False when it is to be repeated."""
+        calls = published = 0
+        try:
+            for call_id in dict.fromkeys([*await self._active(), *self._calls.open()]):
+                if calls >= AT_ONCE:
+                    await asyncio.sleep(PACE_S)
+                calls += 1
+                published += await self._settle(call_id)
+        except RingCentralRefused as refusal:
+            self._tell(refusal)
+            return not refusal.retryable
+        metrics.HYDRATIONS.labels("done").inc()
+        log.info("hydrated", calls=calls, events=published)
+        return True
+
+    async def _active(self) -> list[str]:
+        """The active calls; none where we may not list them: those that are known are read all the same."""
+        try:
+            return await self._patiently(lambda: self._sessions.active(self._watched()))
+        except RingCentralRefused as refusal:
+            if refusal.retryable:
+                raise
+            self._tell(refusal)
+            return []
+
+    def _tell(self, refusal: RingCentralRefused) -> None:
+        metrics.HYDRATIONS.labels("refused").inc()
+        log.warning("hydration_refused", status=refusal.status, error_code=refusal.error_code)
+
+    async def _settle(self, call_id: str) -> int:
+        """Publish what is new of one call; how many events. A reading that an event overtook is repeated.
+
+        REST is ahead of the events by some 100 ms, so news of a call that we have events of waits for them first.
+        """
+        for _ in range(3):
+            before = self._calls.changes(call_id)
+            session = await self._patiently(lambda: self._sessions.read(call_id))
+            found = dict(parties_of(session, self._watched())) if session is not None else self._gone(call_id)
+            news = self._calls.news(call_id, found)
+            if news and before:
+                await asyncio.sleep(self._settle_s)
+            if self._calls.changes(call_id) != before:
+                continue
+            for party in news:
+                await unhurried(self._events.session_party, session or {"id": call_id}, found[party], party)
+            return len(news)
+        return 0
+
+    def _gone(self, call_id: str) -> dict[Party, dict[str, Any]]:
+        return {
+            party: {"id": party.party_id, "accountId": party.account_id, "status": {"code": party.code}}
+            for party in self._calls.vanished(call_id)
+        }
+
+    async def _patiently(self, ask: Callable[[], ResultT]) -> ResultT:
+        """Ask on a thread; what is retryable is tried again, after RingCentral's own time where it names one."""
+        wait_ms = RETRY_MS
+        for attempt in range(TRIES):
+            try:
+                return await asyncio.to_thread(ask)
+            except RingCentralRefused as refusal:
+                if not refusal.retryable or attempt == TRIES - 1:
+                    raise
+                await asyncio.sleep(max(wait_ms, refusal.retry_after_ms) / 1000)
+                wait_ms = min(wait_ms * 2, LONGEST_RETRY_MS)
+        raise AssertionError("unreachable")
+
+
+async def unhurried(publish: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Publish, waiting while the producer's queue is full."""
+    while True:
+        try:
+            publish(*args, **kwargs)
+            return
+        except Backpressure:
+            await asyncio.sleep(0.05)

@@ -1,0 +1,132 @@
+"""Wiring: the roster loop, the subscription and the hydration, on one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+
+from services.chassis.errors import Fatal
+from services.chassis.publisher import KafkaPublisher
+from services.chassis.ringcentral import RingCentralClient, RingCentralRefused
+from services.chassis.service import Service, run_async
+from services.chassis.topic_view import TopicView
+from services.contracts.topics import MONITORING_ROSTER
+from services.event_ingestor.adapters import metrics
+from services.event_ingestor.adapters.event_publisher import EventPublisher
+from services.event_ingestor.adapters.gateway import Gateway
+from services.event_ingestor.adapters.hydration import Hydrator, unhurried
+from services.event_ingestor.adapters.roster_source import RosterSource
+from services.event_ingestor.adapters.roster_topic import StoredRoster, publish_roster
+from services.event_ingestor.adapters.sessions import Sessions
+from services.event_ingestor.adapters.subscription import Subscription
+from services.event_ingestor.config import EventIngestorSettings
+from services.event_ingestor.domain.calls import KnownCalls
+from services.event_ingestor.domain.dedupe import Seen
+from services.event_ingestor.domain.roster import Entry, diff, monitored
+
+log = structlog.get_logger()
+# Half of RingCentral's 40 medium requests a minute, so that others of the same identity have the rest.
+MS_PER_MEDIUM_REQUEST = 3_000
+
+
+def main(service: Service[EventIngestorSettings]) -> None:
+    """Run until stopped; raises Fatal."""
+    run_async(service, lambda stop: _run(service, stop))
+
+
+async def _run(service: Service[EventIngestorSettings], stop: asyncio.Event) -> None:
+    settings, health, clock = service.settings, service.health, service.clock
+    health.waiting("publisher", "the broker has not answered yet")
+    health.waiting("rest", "the monitoring groups were not read yet")
+    publisher = KafkaPublisher(
+        settings, service=service.name, health=health, clock=clock, dead_letter_limit=settings.dead_letter_limit
+    )
+    client = RingCentralClient(settings, clock=clock)
+    calls = KnownCalls()
+    events = EventPublisher(
+        publisher, calls=calls, seen=Seen(settings.dedupe_limit), clock=clock, topic_prefix=settings.topic_prefix
+    )
+    hydrator = Hydrator(
+        Sessions(client), events, calls, watched=lambda: subscription.watched, again_ms=settings.hydrate_again_ms
+    )
+    subscription = Subscription(
+        Gateway(client, ping_ms=settings.ping_ms), events,
+        on_gap=hydrator.request, health=health, clock=clock, heartbeat_ms=settings.heartbeat_ms,
+    )  # fmt: skip
+    try:
+        known = await _stored_roster(service, stop)
+        health.ready("publisher")
+        roster = _follow_roster(service, RosterSource(client, clock), publisher, subscription, known)
+        await _until_stopped(stop, roster, subscription.run(), hydrator.run(), _watch_publisher(publisher))
+    finally:
+        await asyncio.to_thread(client.close)
+        flushed = await asyncio.to_thread(publisher.close)
+        log.info("publisher_closed", flushed=flushed)
+
+
+async def _stored_roster(service: Service[EventIngestorSettings], stop: asyncio.Event) -> dict[str, Entry]:
+    """What the topic holds, so that who left while we were away gets a tombstone."""
+    stored = StoredRoster()
+    view = TopicView(service.settings, topics=[MONITORING_ROSTER], on_record=stored.take, name="roster")
+    view.start()
+    try:
+        while not view.caught_up.is_set() and not stop.is_set():
+            if view.error is not None:
+                raise Fatal(f"the roster's topic cannot be read: {type(view.error).__name__}")
+            await asyncio.sleep(0.1)
+    finally:
+        await asyncio.to_thread(view.stop)
+    return stored.entries
+
+
+async def _follow_roster(
+    service: Service[EventIngestorSettings], source: RosterSource, publisher: KafkaPublisher,
+    subscription: Subscription, known: dict[str, Entry],
+) -> None:  # fmt: skip
+    while True:
+        wait_ms = service.settings.roster_refresh_ms
+        try:
+            roster = await asyncio.to_thread(source.read)
+        except RingCentralRefused as refusal:
+            wait_ms = max(wait_ms, refusal.retry_after_ms)
+            log.warning("roster_not_read", status=refusal.status, error_code=refusal.error_code)
+            service.health.waiting("rest", f"monitoring groups: {refusal.status or 'no reply'} {refusal.error_code}")
+        else:
+            service.health.ready("rest")
+            changed, left = diff(known, roster)
+            if changed or left:
+                log.info("roster_changed", changed=len(changed), left=len(left))
+                await unhurried(publish_roster, publisher, changed, left, service.clock)
+                known = roster
+            watched = monitored(roster)
+            metrics.MONITORED.set(len(watched))
+            if watched != subscription.watched or not watched:
+                await subscription.watch(watched)
+            wait_ms = max(wait_ms, source.requests * MS_PER_MEDIUM_REQUEST)
+        await asyncio.sleep(wait_ms / 1000)
+
+
+async def _watch_publisher(publisher: KafkaPublisher) -> None:
+    """A record that the broker never took would be a lost event: better stop, and hydrate after the restart."""
+    while True:
+        if publisher.failed:
+            raise Fatal("the broker did not take a record")
+        await asyncio.sleep(0.5)
+
+
+async def _until_stopped(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
+    """Run until `stop` is set or one of them fails, whose error is raised."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in work]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {stopping}:
+            task.result()
+    finally:
+        stopping.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
