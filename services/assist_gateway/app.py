@@ -49,7 +49,7 @@ class Gateway:
         self._service = service
         self._journal = TopicJournal(publisher, service.clock, lambda: str(uuid.uuid4()))
         self._floor = Floor(self._journal)
-        self._intake = Intake(self._floor, asyncio.get_running_loop())
+        self._intake = Intake(self._floor, asyncio.get_running_loop(), started_ms=self._now_ms())
         self._views = [
             self._view("roster", topics.ROSTER, None, publisher),
             self._view("states", topics.STATE, settings.state_history_ms, publisher),
@@ -104,9 +104,11 @@ class Gateway:
         return stop.is_set()
 
     def _sweep(self) -> None:
-        now_ms = int(self._service.clock.now().timestamp() * 1000)
-        self._floor.sweep(now_ms, keep_ended_ms=self._service.settings.keep_ended_ms)
+        self._floor.sweep(self._now_ms(), keep_ended_ms=self._service.settings.keep_ended_ms)
         self._journal.retry()
+
+    def _now_ms(self) -> int:
+        return int(self._service.clock.now().timestamp() * 1000)
 
     def _view(
         self, name: str, followed: topics.Followed, since_ms: int | None, publisher: KafkaPublisher

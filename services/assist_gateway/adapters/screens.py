@@ -84,19 +84,20 @@ class Screens:
         session = Session(viewer=admitted.viewer, limit=self._queue_limit, wake=owed.set)
         self._floor.open(session)
         SCREENS.inc()
+        tasks = [
+            asyncio.create_task(self._read(socket, session)),
+            asyncio.create_task(self._write(socket, session, owed)),
+            asyncio.create_task(self._expire(admitted.expires_at_s)),
+        ]
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read(socket, session))
-                tasks.create_task(self._write(socket, session, owed))
-                tasks.create_task(self._expire(admitted.expires_at_s))
-        except* WebSocketDisconnect:
-            pass
-        except* Closed as group:
-            closed = next(error for error in group.exceptions if isinstance(error, Closed))
-            await _close(socket, closed)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._floor.close(session)
             SCREENS.dec()
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        done.pop().result()  # raises what ended it
 
     async def _read(self, socket: WebSocket, session: Session) -> None:
         refusals = 0
