@@ -1,0 +1,1 @@
+"""Topics in, tokens, WebSocket and HTTP, audit and feedback out."""
