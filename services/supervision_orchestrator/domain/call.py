@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from services.supervision_orchestrator.domain.effects import Role
+from services.supervision_orchestrator.domain.effects import Direction, Role
 
 
 class PartyStatus(StrEnum):
@@ -126,7 +126,7 @@ class CallState:
     agent_party_id: str = ""
     agent_extension_id: str = ""
     customer_party_id: str = ""
-    direction: str = "unknown"
+    direction: Direction = "unknown"
     queue_call: bool = False
     started_at: datetime | None = None
     answered_at: datetime | None = None

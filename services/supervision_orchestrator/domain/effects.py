@@ -10,6 +10,7 @@ FactType = Literal["started", "answered", "held", "resumed", "transferred", "con
 StepType = Literal[
     "requested", "accepted", "invite_received", "media_up", "degraded", "retrying", "failed", "ended"
 ]  # fmt: skip
+Direction = Literal["inbound", "outbound", "internal", "unknown"]
 Role = Literal["agent", "customer", "mixed"]
 Reason = Literal[
     "covered", "partly_covered", "mixed", "refused", "no_capacity", "no_device_online", "rate_limited", "too_short",

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from services.supervision_orchestrator.domain.call import CallState, PartyStatus, Phase
+from services.supervision_orchestrator.domain.effects import Direction
 
 Status = Literal["ringing", "answered", "held", "parked", "ended"]
 Supervision = Literal["none", "pending", "party", "session", "failed"]
@@ -18,7 +19,7 @@ class Snapshot:
     """The publishable part of a CallState, without the time of its making."""
 
     status: Status
-    direction: str
+    direction: Direction
     agent_extension_id: str
     agent_party_id: str
     customer_party_id: str

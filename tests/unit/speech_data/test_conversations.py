@@ -15,7 +15,7 @@ import soundfile
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "conversations"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 ROLES = ("agent", "customer")
-DIGITS = {word: str(i) for i, word in enumerate("zero one two three four five six seven eight nine".split())}
+DIGITS = {word: str(i) for i, word in enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])}
 pytestmark = pytest.mark.parametrize("name", NAMES)
 
 
