@@ -1,0 +1,1 @@
+"""One outside thing each: topics, the supervise API, the broker's table rows."""

@@ -1,0 +1,203 @@
+"""A call as the orchestrator remembers it: one immutable value, kept as the row of a table keyed by call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from services.supervision_orchestrator.domain.effects import Direction, Role
+
+
+class PartyStatus(StrEnum):
+    """What a party's status code means for us; see `STATUS_OF_CODE`."""
+
+    RINGING = "ringing"
+    LIVE = "live"
+    HELD = "held"
+    PARKED = "parked"
+    GONE = "gone"
+    OTHER = "other"
+
+
+STATUS_OF_CODE = {
+    "Setup": PartyStatus.RINGING,
+    "Proceeding": PartyStatus.RINGING,
+    "Answered": PartyStatus.LIVE,
+    "Hold": PartyStatus.HELD,
+    "Parked": PartyStatus.PARKED,
+    "Disconnected": PartyStatus.GONE,
+    "Gone": PartyStatus.GONE,
+    "VoiceMail": PartyStatus.GONE,
+    "VoiceMailScreening": PartyStatus.GONE,
+    "FaxReceive": PartyStatus.GONE,
+}
+ON_THE_CALL = frozenset({PartyStatus.LIVE, PartyStatus.HELD, PartyStatus.PARKED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """A participant; supervisors' parties are never kept. `sequence` -1: known from REST alone."""
+
+    party_id: str
+    status: PartyStatus
+    sequence: int = -1
+    extension_id: str = ""
+    direction: str = ""
+    monitored: bool = False
+
+
+class Phase(StrEnum):
+    """Where getting one party's (or the session's) audio stands; see `targets.TRANSITIONS`."""
+
+    WANTED = "wanted"
+    REQUESTED = "requested"
+    ACCEPTED = "accepted"
+    INVITED = "invited"
+    UP = "up"
+    REFUSED = "refused"
+    RELEASED = "released"
+
+
+ACTIVE = frozenset({Phase.REQUESTED, Phase.ACCEPTED, Phase.INVITED, Phase.UP})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLeg:
+    """A leg of a target that has not gone down. `gap_ms` is audio missing since it came up."""
+
+    leg_id: str
+    up_at: datetime | None = None
+    gap_ms: int = 0
+    gap_media_time_ms: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A party to be heard, or the session (`party_id` empty).
+
+    `due`: when the phase's wait is over (the next try, the missing invite, the missing audio). `reply_due`: set while
+    a POST is unanswered; no second one is made meanwhile, whatever happens to the leg. `leg_seen`: this attempt's
+    INVITE came.
+    """
+
+    party_id: str
+    role: Role
+    phase: Phase = Phase.WANTED
+    attempt: int = 0
+    failures: int = 0
+    due: datetime | None = None
+    reply_due: datetime | None = None
+    leg_seen: bool = False
+    device_id: str = ""
+    supervisor_party_id: str = ""
+    legs: tuple[OpenLeg, ...] = ()
+    ever_up: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A stretch in which a role was heard, less `gap_ms` somewhere inside."""
+
+    role: Role
+    start: datetime
+    end: datetime
+    gap_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why the last try brought no audio: an outcome reason and a short code."""
+
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallState:
+    """All of a call. `started_at` None: nobody monitored has been seen in it, and nothing is kept.
+
+    `read_due`: when to read the session next, or, while `reading`, when its answer is overdue. `close_due`: when a
+    call without monitored parties is to be closed. `over`: its terminal record is out.
+    """
+
+    call_id: str
+    parties: tuple[Party, ...] = ()
+    agent_party_id: str = ""
+    agent_extension_id: str = ""
+    customer_party_id: str = ""
+    direction: Direction = "unknown"
+    queue_call: bool = False
+    started_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    session_gone: bool = False
+    left_by_transfer: bool = False
+    mode: str = ""
+    targets: tuple[Target, ...] = ()
+    spans: tuple[Span, ...] = ()
+    closed_legs: tuple[str, ...] = ()
+    reads: int = 0
+    reading: bool = False
+    read_failures: int = 0
+    read_due: datetime | None = None
+    close_due: datetime | None = None
+    forget_due: datetime | None = None
+    failure: Failure | None = None
+    last_sequence: int = -1
+    revision: int = 0
+    over: bool = False
+
+    def party(self, party_id: str) -> Party | None:
+        """The party by its id."""
+        return next((p for p in self.parties if p.party_id == party_id), None)
+
+    def target(self, party_id: str) -> Target | None:
+        """The target by its party id; empty for the session's."""
+        return next((t for t in self.targets if t.party_id == party_id), None)
+
+    def participants(self) -> tuple[Party, ...]:
+        """Parties on the call now, supervisors not counted."""
+        return tuple(p for p in self.parties if p.status in ON_THE_CALL)
+
+    def goes_on(self) -> bool:
+        """Whether anybody at all rings or talks."""
+        return any(p.status in ON_THE_CALL or p.status is PartyStatus.RINGING for p in self.parties)
+
+    def monitored_present(self) -> bool:
+        """Whether a monitored party rings or talks."""
+        return any(p.monitored and p.status is not PartyStatus.GONE for p in self.parties)
+
+    def agent_talks(self) -> bool:
+        """Whether the credited agent is on the call."""
+        agent = self.party(self.agent_party_id)
+        return agent is not None and agent.status in ON_THE_CALL
+
+    def bound_device(self) -> str:
+        """The device that holds legs of the call; empty when none does."""
+        return next((t.device_id for t in self.targets if t.phase in ACTIVE or t.legs or t.reply_due), "")
+
+
+def next_due(state: CallState) -> datetime | None:
+    """When the state next needs a TimerDue; None: never.
+
+    What a target waits for counts only where time alone will move it: one that wants asking is asked after a
+    reading, so while a reading runs or backs off, or the call closes, its own wait is nobody's business.
+    """
+    if state.over:
+        return state.forget_due
+    dues = [state.read_due, state.close_due]
+    asking = not state.reading and state.read_failures == 0 and state.close_due is None
+    for target in state.targets:
+        if target.phase is Phase.RELEASED:
+            continue
+        dues.append(target.reply_due)
+        if target.phase is not Phase.WANTED or (asking and target.reply_due is None):
+            dues.append(target.due)
+    return min((due for due in dues if due is not None), default=None)
+
+
+def reserved_legs(state: CallState) -> tuple[str, int]:
+    """The device and how many legs of it the call has asked for that the device's free slots do not show yet."""
+    waiting = [t for t in state.targets if t.phase in {Phase.REQUESTED, Phase.ACCEPTED} and not t.legs]
+    return (waiting[0].device_id, len(waiting)) if waiting else ("", 0)

@@ -1,0 +1,317 @@
+"""What goes wrong between the wish to hear a party and its audio, and what is done about it."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.supervision_orchestrator.domain.call import Phase, next_due
+from services.supervision_orchestrator.domain.inputs import DeviceChanged, LegGap, ReadFailed
+from services.supervision_orchestrator.domain.snapshot import snapshot_of
+from services.supervision_orchestrator.domain.targets import TRANSITIONS, Signal
+from tests.support.call_bench import AGENT, CALL, DEVICE, CallBench, at, change, floor, party_id, read_party
+
+AGENT_PARTY, CUSTOMER = party_id(2), party_id(1)
+TWO = (read_party(1), read_party(2, "Answered", AGENT))
+THREE = (*TWO, read_party(3))
+
+
+def answered(bench: CallBench | None = None) -> CallBench:
+    """A call answered at 0 ms and read."""
+    bench = bench or CallBench()
+    bench.feed(change(2, 2, "Setup", AGENT, at_ms=-500), change(3, 2, "Answered", AGENT, at_ms=0), at_ms=0)
+    bench.feed(change(3, 2, "Answered", AGENT, at_ms=0), at_ms=0)
+    bench.answer_read(*TWO)
+    return bench
+
+
+def heard() -> CallBench:
+    bench = answered()
+    bench.hear(*bench.asks)
+    return bench
+
+
+def hang_up(bench: CallBench, ms: int) -> None:
+    bench.feed(change(90, 2, "Disconnected", AGENT, at_ms=ms), at_ms=ms)
+    bench.run_timers(ms + 10_000)
+
+
+def test_requested_step_precedes_each_request() -> None:
+    bench = answered()
+
+    kinds = [type(e).__name__ for e in bench.effects[-5:-1]]
+    assert kinds == ["PublishStep", "Supervise", "PublishStep", "Supervise"]
+    assert bench.steps == [("requested", "agent"), ("requested", "customer")]
+
+
+def test_invite_may_beat_the_reply() -> None:
+    bench = answered()
+    ask = bench.asks[0]
+
+    bench.invite(ask.party_id)
+    bench.up(ask.party_id)
+    bench.accept(ask)
+
+    assert bench.state.target(ask.party_id).phase is Phase.UP
+    assert bench.steps[2:] == [("invite_received", "agent"), ("media_up", "agent"), ("accepted", "agent")]
+
+
+@pytest.mark.parametrize("status", [0, 409, 429, 503])
+def test_retryable_refusal_is_asked_again_after_a_reading(status: int) -> None:
+    bench = answered()
+    agent, customer = bench.asks
+    bench.hear(customer)
+
+    bench.refuse(agent, status, retryable=True)
+    assert len(bench.asks) == 2
+    bench.tick(1000)
+    bench.answer_read(*TWO)
+
+    assert [(a.party_id, a.attempt) for a in bench.asks[2:]] == [(AGENT_PARTY, 2)]
+
+
+def test_retry_after_is_obeyed() -> None:
+    bench = answered()
+    reads = len(bench.reads)
+    bench.feed(ReadFailed(call_id=CALL, attempt=99, at=bench.now))  # not the awaited one
+    assert len(bench.reads) == reads
+
+    fresh = CallBench()
+    fresh.feed(change(3, 2, "Answered", AGENT), at_ms=0)
+    fresh.feed(ReadFailed(call_id=CALL, attempt=1, at=fresh.now, status=429, retry_after_ms=45_000))
+    fresh.tick(44_000)
+    assert len(fresh.reads) == 1
+    fresh.tick(1_000)
+    assert len(fresh.reads) == 2
+
+
+def test_final_refusal_is_not_asked_again_and_is_the_reason() -> None:
+    bench = answered()
+    for ask in bench.asks:
+        bench.refuse(ask, 403, "TAS-106", retryable=False)
+
+    assert snapshot_of(bench.state).supervision == "failed"
+    hang_up(bench, 60_000)
+    assert len(bench.asks) == 2
+    (outcome,) = bench.outcomes
+    assert (outcome.reason, outcome.detail, outcome.gap_ms) == ("refused", "403_TAS-106", 60_000)
+
+
+def test_no_invite_after_a_2xx_is_asked_again() -> None:
+    bench = answered()
+    for ask in bench.asks:
+        bench.accept(ask)
+
+    bench.tick(10_000)
+    assert "no_invite" in bench.reasons
+    bench.tick(1_000)
+    bench.answer_read(*TWO)
+
+    assert [a.attempt for a in bench.asks] == [1, 1, 2, 2]
+
+
+def test_no_rtp_after_the_invite_is_asked_again() -> None:
+    bench = answered()
+    bench.accept(bench.asks[0])
+    bench.invite(AGENT_PARTY)
+    bench.hear(bench.asks[1])
+
+    bench.tick(8_000)
+    assert "no_rtp" in bench.reasons
+    bench.tick(1_000)
+    bench.answer_read(*TWO)
+
+    assert [(a.party_id, a.attempt) for a in bench.asks[2:]] == [(AGENT_PARTY, 2)]
+
+
+def test_late_leg_of_a_request_given_up_is_taken() -> None:
+    bench = answered()
+    for ask in bench.asks:
+        bench.accept(ask)
+    bench.tick(10_000)
+
+    bench.up(AGENT_PARTY)
+    bench.up(CUSTOMER)
+    bench.run_timers(30_000)
+
+    assert len(bench.asks) == 2
+
+
+def test_leg_that_got_a_bye_is_supervised_again_while_the_call_lives() -> None:
+    bench = heard()
+
+    bench.now = at(20_000)
+    bench.down(CUSTOMER)
+    bench.tick(1_000)
+    bench.answer_read(*TWO)
+    again = bench.asks[-1]
+    assert (again.party_id, again.attempt, len(bench.asks)) == (CUSTOMER, 2, 3)
+    bench.now = at(22_000)
+    bench.hear(again)
+    hang_up(bench, 62_000)
+
+    (outcome,) = bench.outcomes
+    assert (outcome.reason, outcome.gap_ms) == ("covered", 2_000)
+    assert (outcome.agent_heard_ms, outcome.customer_heard_ms) == (62_000, 60_000)
+
+
+def test_bye_because_the_call_ended_asks_for_nothing() -> None:
+    bench = heard()
+
+    bench.now = at(20_000)
+    bench.down(CUSTOMER)
+    bench.down(AGENT_PARTY)
+    bench.feed(change(90, 2, "Disconnected", AGENT, at_ms=19_990), at_ms=20_050)
+    bench.run_timers(60_000)
+
+    assert len(bench.asks) == 2
+    assert [o.reason for o in bench.outcomes] == ["covered"]
+
+
+def test_lost_end_of_a_call_is_found_by_reading() -> None:
+    bench = heard()
+
+    bench.run_timers(120_000)
+    bench.answer_gone()
+    bench.run_timers(130_000)
+
+    assert [o.reason for o in bench.outcomes] == ["covered"]
+
+
+def test_no_device_online_waits_and_says_so() -> None:
+    bench = answered(CallBench(floor(online=False)))
+    assert bench.asks == []
+    assert bench.reasons == ["no_device_online"] * 2
+
+    bench.floor = floor()
+    bench.feed(DeviceChanged(call_id=CALL))
+    bench.answer_read(*TWO)
+    assert len(bench.asks) == 2
+
+
+@pytest.mark.parametrize(
+    ("world", "reason"),
+    [(floor(online=False), "no_device_online"), (floor(free_slots=1), "no_capacity")],
+)
+def test_reason_of_a_call_that_found_no_device(world: object, reason: str) -> None:
+    bench = answered(CallBench(world))  # type: ignore[arg-type]
+    for ms in range(1_000, 60_000, 1_000):
+        bench.now = at(ms)
+        if bench.tick():
+            bench.answer_read(*TWO)
+
+    hang_up(bench, 60_000)
+    assert [o.reason for o in bench.outcomes] == [reason]
+
+
+def test_second_leg_uses_the_device_of_the_first() -> None:
+    bench = heard()
+    bench.floor = floor(online=False)
+
+    bench.now = at(20_000)
+    bench.down(CUSTOMER)
+    bench.tick(1_000)
+    bench.answer_read(*TWO)
+
+    assert bench.reasons[-1] == "no_device_online"
+    assert bench.state.bound_device() == DEVICE
+
+
+def test_third_party_turns_party_supervision_into_the_mixed_session() -> None:
+    bench = heard()
+
+    bench.feed(change(30, 3, "Answered"), at_ms=30_000)
+    bench.answer_read(*THREE)
+
+    assert bench.asks[-1].party_id == ""
+    assert ("degraded", "mixed") in bench.steps
+    assert "conferenced" in bench.facts
+    bench.hear(bench.asks[-1])
+    bench.down(AGENT_PARTY)
+    bench.down(CUSTOMER)
+    bench.run_timers(60_000)
+    assert len(bench.asks) == 3
+    assert snapshot_of(bench.state).supervision == "session"
+
+
+def test_call_of_three_from_the_start_is_heard_mixed() -> None:
+    bench = CallBench()
+    bench.feed(change(3, 2, "Answered", AGENT, at_ms=0), at_ms=0)
+    bench.answer_read(*THREE)
+
+    (ask,) = bench.asks
+    assert ask.party_id == ""
+    bench.accept(ask)
+    bench.invite(AGENT_PARTY, role="mixed")
+    bench.up(AGENT_PARTY, role="mixed")
+    hang_up(bench, 30_000)
+
+    (outcome,) = bench.outcomes
+    assert (outcome.reason, outcome.mixed_heard_ms, outcome.gap_ms) == ("mixed", 30_000, 0)
+
+
+def test_one_side_unheard_is_partly_covered_with_its_gap() -> None:
+    bench = answered()
+    bench.hear(bench.asks[0])
+    for ms in range(10_000, 60_000, 1_000):
+        bench.now = at(ms)
+        bench.tick()
+    hang_up(bench, 60_000)
+
+    (outcome,) = bench.outcomes
+    assert (outcome.reason, outcome.agent_heard_ms, outcome.customer_heard_ms) == ("partly_covered", 60_000, 0)
+    assert outcome.gap_ms == 60_000
+    assert outcome.detail
+
+
+def test_gaps_count_once() -> None:
+    bench = heard()
+    leg_id = f"{AGENT_PARTY}~00000001"
+    gap = LegGap(call_id=CALL, leg_id=leg_id, at=at(5_000), party_id=AGENT_PARTY, gap_ms=700, media_time_ms=5_000)
+
+    bench.feed(gap, gap, at_ms=5_000)
+    hang_up(bench, 30_000)
+
+    (outcome,) = bench.outcomes
+    assert (outcome.agent_heard_ms, outcome.gap_ms) == (29_300, 700)
+
+
+def test_time_to_first_audio_is_told_once_a_party() -> None:
+    bench = answered()
+    bench.accept(bench.asks[0])
+    bench.now = at(420)
+    bench.up(AGENT_PARTY)
+    bench.down(AGENT_PARTY)
+    bench.up(AGENT_PARTY, "00000002")
+
+    waits = [getattr(e, "waited_ms", None) for e in bench.effects if getattr(e, "type", "") == "media_up"]
+    assert waits == [420, None]
+
+
+def test_short_call_without_audio_is_too_short() -> None:
+    bench = answered()
+
+    hang_up(bench, 900)
+
+    assert [o.reason for o in bench.outcomes] == ["too_short"]
+
+
+def test_row_is_forgotten_a_day_later_and_late_records_wake_nothing() -> None:
+    bench = heard()
+    hang_up(bench, 30_000)
+    effects = len(bench.effects)
+
+    bench.feed(change(91, 2, "Answered", AGENT), change(90, 2, "Disconnected", AGENT))
+    bench.down(CUSTOMER)
+    assert len(bench.effects) == effects
+    due = next_due(bench.state)
+    assert due is not None
+    bench.now = due
+    bench.tick()
+    assert bench.forgotten
+
+
+def test_every_phase_that_waits_can_time_out_or_is_asked_again() -> None:
+    for phase in (Phase.REQUESTED, Phase.ACCEPTED, Phase.INVITED):
+        assert TRANSITIONS[phase, Signal.TIMEOUT] is Phase.WANTED
+    for phase in set(Phase) - {Phase.RELEASED}:
+        assert TRANSITIONS[phase, Signal.RELEASE] is Phase.RELEASED
