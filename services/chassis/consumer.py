@@ -113,6 +113,8 @@ class ConsumeLoop:
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": start,
+            # Alike for all topics, so that one member holds the same partitions of each: a call's records stay together.
+            "partition.assignment.strategy": "range",
             "session.timeout.ms": session_timeout_ms,
             "heartbeat.interval.ms": max(session_timeout_ms // 5, 200),
             "fetch.wait.max.ms": fetch_wait_max_ms,

@@ -51,10 +51,7 @@ class Service:
 class Stack:
     """Starts everything with `start`, stops it with `stop`. `say` is told of each step."""
 
-    EMBEDDED_BROKER_SETTINGS: ClassVar[dict[str, str]] = {
-        "KAFKA_CLIENT_OPTIONS": '{"partition.assignment.strategy":"range"}',
-        "KAFKA_EMBEDDED": "true",
-    }
+    EMBEDDED_BROKER_SETTINGS: ClassVar[dict[str, str]] = {"KAFKA_EMBEDDED": "true"}
 
     def __init__(self, run_dir: Path, say: Callable[[str], None], environ: Mapping[str, str] | None = None) -> None:
         self.run_dir = run_dir
