@@ -44,8 +44,9 @@ def main(service: Service[MediaGatewaySettings]) -> None:
         dead_letter_limit=service.settings.dead_letter_limit,
     )
     feeds = functools.partial(kafka_feeds, service.settings, publisher)
+    directory = RestDeviceDirectory(service.settings, service.settings.device_ids)
     try:
-        run_async(service, functools.partial(serve, service, publisher, RestDeviceDirectory(service.settings), feeds))
+        run_async(service, functools.partial(serve, service, publisher, directory, feeds))
     finally:
         publisher.close(FLUSH_S)
 

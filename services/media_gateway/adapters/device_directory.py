@@ -9,7 +9,7 @@ import structlog
 
 from services.chassis.errors import Fatal, Transient
 from services.chassis.ringcentral import RingCentralClient, RingCentralRefused
-from services.media_gateway.config import MediaGatewaySettings
+from services.chassis.settings import RingCentralSettings
 from services.media_gateway.domain.device import Proxy, SipCredentials
 
 log = structlog.get_logger()
@@ -22,10 +22,10 @@ HOPELESS = frozenset({400, 403, 404})
 class RestDeviceDirectory:
     """A DeviceDirectory: the Existing Phone devices of the extension that owns the JWT."""
 
-    def __init__(self, settings: MediaGatewaySettings, client: RingCentralClient | None = None) -> None:
-        """`client` replaces the one made from the settings in tests."""
+    def __init__(self, settings: RingCentralSettings, device_ids: str, client: RingCentralClient | None = None) -> None:
+        """`device_ids` are separated by commas, empty for all; `client` stands in for RingCentral's in tests."""
         self._client = client or RingCentralClient(settings)
-        self._wanted = tuple(name.strip() for name in settings.device_ids.split(",") if name.strip())
+        self._wanted = tuple(name.strip() for name in device_ids.split(",") if name.strip())
 
     async def sip_devices(self) -> list[SipCredentials]:
         """Return the devices to register, those named by MEDIA_GATEWAY_DEVICE_IDS or all."""

@@ -1,4 +1,4 @@
-"""Receives all legs on one thread: epoll, in batches of 5 ms, without asyncio (sip.md has the figures).
+"""Receives all legs on one thread: epoll, in batches of 5 ms; asyncio costs several times as much a packet.
 
 The owner calls from its own thread: `lease` binds a socket before the call is answered, `attach` starts the leg,
 `identify` corrects whose it is, `release` ends it. Chunks go to the sink and reports to `report` on the receiver's

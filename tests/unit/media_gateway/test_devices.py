@@ -54,7 +54,8 @@ def settings(**environ: str) -> MediaGatewaySettings:
 
 
 def directory(rest: FakeRest, **environ: str) -> RestDeviceDirectory:
-    return RestDeviceDirectory(settings(**environ), client=rest)  # type: ignore[arg-type]
+    told = settings(**environ)
+    return RestDeviceDirectory(told, told.device_ids, client=rest)  # type: ignore[arg-type]
 
 
 async def test_all_existing_phones_of_the_supervisor_register() -> None:
