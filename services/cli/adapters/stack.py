@@ -159,7 +159,7 @@ class Stack:
             "INSIGHTS_DATA_DIR": data,
             "MEDIA_GATEWAY_SIP_TRANSPORT": "tls",
             "MEDIA_GATEWAY_TLS_VERIFY": "false",
-            "MEDIA_GATEWAY_BIND_HOST": "127.0.0.1",
+            "MEDIA_GATEWAY_HOST": "127.0.0.1",
             "RECORDER_DESTINATION": str(self.run_dir / "recordings"),
             "RECORDER_SPOOL_DIR": data,
             "ASSIST_GATEWAY_HOST": "127.0.0.1",
