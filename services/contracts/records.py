@@ -577,7 +577,7 @@ class TelephonyEvent(Struct, frozen=True, kw_only=True):
     """A telephony session notification as RingCentral sent it, with the time of receipt. Inside `notification` the field names are RingCentral's."""
 
     event_id: Annotated[str, Meta(min_length=1)]
-    """The notification's uuid; made from session, party and status when hydrated by REST. Duplicates carry the same id."""
+    """The notification's uuid; made from session, party, status and time when hydrated by REST. Duplicates carry the same id."""
     source: Literal["websocket", "webhook", "presence", "rest"]
     """How it reached us."""
     received_at: Annotated[datetime, Meta(tz=True)]
