@@ -1,7 +1,7 @@
 """What the product asks of a broker, run against whichever broker the fixture gives.
 
-Groups have one member each with a fixed instance id and the range assignor: the embedded broker carries no more.
-Faust on a broker is in test_faust_app.py.
+Groups have one member each with a fixed instance id and the range assignor: the embedded broker carries no
+more. Faust on a broker is in test_faust_app.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    ConfigResource,  # type: ignore[attr-defined]  # exported, but not marked so
+    NewTopic,  # type: ignore[attr-defined]  # as above
+    ResourceType,  # type: ignore[attr-defined]  # as above
+)
 
 from tests.support.brokers import Broker
 
@@ -49,7 +54,9 @@ def topics(broker: Broker, topic_prefix: str) -> Topics:
 
 @pytest.fixture
 def producer(broker: Broker) -> Iterator[Producer]:
-    made = Producer({"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 1, "enable.idempotence": True})
+    made = Producer(
+        {"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 1, "enable.idempotence": True}
+    )
     yield made
     made.flush(WAIT_S)
 
