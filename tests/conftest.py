@@ -35,7 +35,7 @@ def kafka_bootstrap(broker: Broker) -> str:
 
 @pytest.fixture
 def topic_prefix() -> str:
-    """A prefix of this test's own for topics, groups and transactional ids, as EARSHOT_TOPIC_PREFIX wants it."""
+    """This test's own prefix for topics, groups and transactional ids, as EARSHOT_TOPIC_PREFIX wants it."""
     return f"t{secrets.token_hex(4)}."
 
 

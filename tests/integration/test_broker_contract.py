@@ -1,7 +1,7 @@
 """What the product asks of a broker, run against whichever broker the fixture gives.
 
-Groups have one member each with a fixed instance id and the range assignor: the embedded broker carries no more.
-Faust on a broker is in test_faust_app.py.
+Groups have one member each with a fixed instance id and the range assignor: the embedded broker carries no
+more. Faust on a broker is in test_faust_app.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, but not marked so
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 
 from tests.support.brokers import Broker
 
@@ -49,7 +54,9 @@ def topics(broker: Broker, topic_prefix: str) -> Topics:
 
 @pytest.fixture
 def producer(broker: Broker) -> Iterator[Producer]:
-    made = Producer({"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 1, "enable.idempotence": True})
+    made = Producer(
+        {"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 1, "enable.idempotence": True}
+    )
     yield made
     made.flush(WAIT_S)
 
@@ -102,6 +109,11 @@ def produce(producer: Producer, topic: str, values: list[bytes], **record: objec
     assert failures == []
 
 
+def recently_ms() -> int:
+    """A minute ago: a record much older falls to the topic's retention as soon as it is written."""
+    return int(time.time() * 1000) - 60_000
+
+
 def values_of(messages: list[Message]) -> list[bytes | None]:
     return [message.value() for message in messages]
 
@@ -122,14 +134,15 @@ def test_record_comes_back_with_key_value_timestamp_and_headers_in_order(
     headers = [("seq", b"7"), ("codec", b"pcm_s16le"), ("seq", b"8"), ("empty", b"")]
     value = bytes(range(256)) * 12
 
-    produce(producer, topic, [value], key=b"s-a1", headers=headers, timestamp=1_700_000_000_123)
+    spoken_ms = recently_ms()
+    produce(producer, topic, [value], key=b"s-a1", headers=headers, timestamp=spoken_ms)
 
     with consuming(broker, topic) as consumer:
         consumer.subscribe([topic])
         (message,) = read(consumer, 1)
     assert (message.key(), message.value()) == (b"s-a1", value)
     assert message.headers() == headers
-    assert message.timestamp()[1] == 1_700_000_000_123
+    assert message.timestamp()[1] == spoken_ms
 
 
 def test_same_key_stays_in_one_partition_and_in_order(topics: Topics, producer: Producer, broker: Broker) -> None:
@@ -205,11 +218,12 @@ def test_watermarks_tell_where_a_partition_ends(topics: Topics, producer: Produc
 
 def test_offsets_are_found_by_time(topics: Topics, producer: Producer, broker: Broker) -> None:
     topic = topics.create("by-time")
+    first_ms = recently_ms()
     for n in range(5):
-        produce(producer, topic, [b"%d" % n], timestamp=1_700_000_000_000 + n * 1000)
+        produce(producer, topic, [b"%d" % n], timestamp=first_ms + n * 1000)
 
     with consuming(broker, topic) as consumer:
-        asked = TopicPartition(topic, 0, 1_700_000_002_500)
+        asked = TopicPartition(topic, 0, first_ms + 2500)
         (found,) = consumer.offsets_for_times([asked], timeout=WAIT_S)
 
     assert found.offset == 3

@@ -1,4 +1,4 @@
-"""Which broker the integration tests run on: one that is named, Apache Kafka, or the embedded one, in this order."""
+"""The broker of the integration tests: one that is named, else Apache Kafka, else the embedded one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Node(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """A running broker. `embedded` ones carry a single member per group, which needs a `group.instance.id`."""
+    """A running broker. An embedded one carries one member per group, with a `group.instance.id`."""
 
     bootstrap_servers: str
     name: str

@@ -1,7 +1,8 @@
 """Real Apache Kafka for the integration tests, without containers.
 
 `ApacheKafka` is one KRaft node (broker and controller in one process) whose jars Maven resolves once into
-`.run/kafka/libs` from `infra/kafka/pom.xml`. It needs Java 17 or newer; `why_no_apache_kafka` says what is missing.
+`.run/kafka/libs` from `infra/kafka/pom.xml`. It needs Java 17 or newer; `why_no_apache_kafka` says what is
+missing.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def resolve_libs() -> Path:
 
 
 class ApacheKafka:
-    """One KRaft node on free ports of 127.0.0.1, its data below `folder`; starts and stops as often as asked."""
+    """One KRaft node on free ports of 127.0.0.1, data below `folder`; starts and stops as often as asked."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

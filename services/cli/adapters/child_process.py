@@ -1,8 +1,8 @@
 """Start a child process that cannot outlive the one that started it.
 
-The child writes to a log file, gets its own session (so that Ctrl-C in the terminal reaches only the parent, which
-then stops its children in order), and on Linux the kernel kills it when the parent dies, however it dies. Elsewhere
-`stop` at exit is what ends it.
+The child writes to a log file, gets its own session (so that Ctrl-C in the terminal reaches only the parent,
+which then stops its children in order), and on Linux the kernel kills it when the parent dies, however it
+dies. Elsewhere `stop` at exit is what ends it.
 
 Threading: start children from the main thread. Linux ties the child's life to the *thread* that started it.
 """
@@ -18,8 +18,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# Runs between fork and exec of the real program. prctl(PR_SET_PDEATHSIG = 1, SIGKILL) survives exec; the check of the
-# parent's id closes the gap in which the parent died before the call. argv: parent pid, then the command.
+# Runs between fork and exec of the real program. prctl(PR_SET_PDEATHSIG = 1, SIGKILL) survives exec; the
+# check of the parent's id closes the gap in which the parent died before the call. argv: parent pid, then the
+# command.
 _LAUNCHER = """
 import os, sys
 if sys.platform == "linux":
@@ -45,8 +46,8 @@ class ChildProcess:
     ) -> ChildProcess:
         """Start `command` with both its outputs appended to `log_path`.
 
-        `env` is the child's whole environment. Raises OSError where the process cannot be made; a command that does
-        not exist shows as an exit code of 1 and a traceback in the log.
+        `env` is the child's whole environment. Raises OSError where the process cannot be made; a command
+        that does not exist shows as an exit code of 1 and a traceback in the log.
         """
         log_path.parent.mkdir(parents=True, exist_ok=True)
         with log_path.open("ab") as log_file:

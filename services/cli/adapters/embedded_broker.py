@@ -1,24 +1,25 @@
-"""The broker that `make demo` runs on where no Kafka is named: `noida-db`, one process from a wheel, on 127.0.0.1.
+"""The broker that `make demo` runs on where no Kafka is named: `noida-db`, one process from a wheel, on
+127.0.0.1.
 
 It stands in for Apache Kafka for one machine and one member per consumer group, no more. Shown with 0.2.3 by
-tests/integration/test_broker_contract.py: topics with partitions and configs, headers, keys and timestamps, groups,
-commits with their metadata, end offsets and offsets by time, transactions (aborted records stay hidden from
-read_committed readers), Faust workers with tables.
+tests/integration/test_broker_contract.py: topics with partitions and configs, headers, keys and timestamps,
+groups, commits with their metadata, end offsets and offsets by time, transactions (aborted records stay
+hidden from read_committed readers), Faust workers with tables.
 
 What a client of it must set:
 
 * every group consumer: `partition.assignment.strategy=range` (cooperative-sticky waits for ever) and
   `group.protocol=classic`, librdkafka's default (the newer protocol was not tried);
-* every group consumer: `group.instance.id`, fixed per member. A member that was killed is never timed out: without a
-  fixed id its group is stuck, with one the restarted member takes its own place at once;
+* every group consumer: `group.instance.id`, fixed per member. A member that was killed is never timed out:
+  without a fixed id its group is stuck, with one the restarted member takes its own place at once;
 * all consumers: `fetch.wait.max.ms` 10 to 100, optional (it wakes waiting fetches at once);
 * Faust: `create_app(embedded=True)` of services.chassis.faust_app, which sets the fixed instance id.
 
-Two members in one group are not carried: scale on Apache Kafka. Data lie below `data_dir`; a demo starts from an
-empty one, because groups of an earlier run would come back with it.
+Two members in one group are not carried: scale on Apache Kafka. Data lie below `data_dir`; a demo starts from
+an empty one, because groups of an earlier run would come back with it.
 
-Errors: EmbeddedBrokerError > EmbeddedBrokerMissingError (not installed), EmbeddedBrokerStartError (did not answer).
-Each message is one line that says what to do.
+Errors: EmbeddedBrokerError > EmbeddedBrokerMissingError (not installed), EmbeddedBrokerStartError (did not
+answer). Each message is one line that says what to do.
 """
 
 from __future__ import annotations
