@@ -129,7 +129,7 @@ class Call:
         self.floor = floor
         self.call_id = f"s-{core}"
         self.agent, self.customer = f"p-{core}-2", f"p-{core}-1"
-        self._began = datetime.now(UTC)
+        self._began = datetime.now(UTC).replace(microsecond=0)
         self._sequence = 1
         session = [
             {"party_id": self.customer, "code": "Answered", "direction": "Outbound"},

@@ -130,16 +130,26 @@ def test_parties_of_a_session_with_ids_of_either_type() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "retryable"),
-    [(0, True), (401, True), (404, True), (409, True), (429, True), (500, True), (400, False), (403, False)],
+    ("status", "code", "retryable"),
+    [
+        (0, "", True),
+        (401, "OAU-128", True),
+        (404, "CMN-102", True),
+        (409, "TAS-102", True),
+        (429, "CMN-301", True),
+        (500, "CMN-203", True),
+        (403, "TAS-106", True),
+        (403, "CMN-401", False),
+        (400, "CMN-101", False),
+    ],
 )
-def test_what_may_be_asked_again(status: int, retryable: bool) -> None:
-    api = RingCentralSuperviseApi(FakeRest(RingCentralRefused(status, "X-1", retry_after_ms=7)))
+def test_what_may_be_asked_again(status: int, code: str, retryable: bool) -> None:
+    api = RingCentralSuperviseApi(FakeRest(RingCentralRefused(status, code, retry_after_ms=7)))
 
     with pytest.raises(Refused) as refused:
         api.supervise_party(CALL, "p", agent_extension_id="7", device_id="8")
 
-    assert (refused.value.retryable, refused.value.error_code, refused.value.retry_after_ms) == (retryable, "X-1", 7)
+    assert (refused.value.retryable, refused.value.error_code, refused.value.retry_after_ms) == (retryable, code, 7)
 
 
 def told(topic: Any, key: str, value: Any) -> Incoming:
