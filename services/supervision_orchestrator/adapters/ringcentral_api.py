@@ -14,6 +14,9 @@ SESSIONS = "/restapi/v1.0/account/~/telephony/sessions"
 OWN_EXTENSION = "/restapi/v1.0/account/~/extension/~"
 WORTH_ANOTHER_TRY = frozenset({401, 404, 409})
 """A killed token; a party that is not there yet or a call that ends (the next reading tells); a state that passes."""
+CALL_STATE_CODES = "TAS-"
+"""Call control's refusals depend on what is going on (a device that has just gone offline, another supervisor, a third
+party), which passes while the call lives; CMN's are about permissions and parameters, which do not."""
 
 
 class Rest(Protocol):
@@ -69,8 +72,14 @@ class RingCentralSuperviseApi:
                 refused.status,
                 refused.error_code,
                 retry_after_ms=refused.retry_after_ms,
-                retryable=refused.retryable or refused.status in WORTH_ANOTHER_TRY,
+                retryable=_worth_another_try(refused),
             ) from None
+
+
+def _worth_another_try(refused: RingCentralRefused) -> bool:
+    if refused.retryable or refused.status in WORTH_ANOTHER_TRY:
+        return True
+    return refused.status == 403 and refused.error_code.startswith(CALL_STATE_CODES)
 
 
 def _segment(text: str) -> str:

@@ -107,13 +107,17 @@ def ask(turn: Turn, target: Target, device_id: str) -> Target:
     return reserved
 
 
-def retry(turn: Turn, target: Target, reason: str, *, detail: str = "", at_least_ms: int = 0, cause: str = "") -> None:
-    """Want the target again after its back-off."""
+def retry(
+    turn: Turn, target: Target, reason: str, *, detail: str = "", at_least_ms: int = 0, cause: str = "",
+    is_failure: bool = True,
+) -> None:  # fmt: skip
+    """Want the target again after its back-off. Not every reason is a failure: a BYE may be the call's own end."""
     failures = target.failures + 1
     due = turn.in_ms(max(turn.policy.backoff_ms(failures), at_least_ms))
     again = replace(target, phase=Phase.WANTED, failures=failures, due=due)
     turn.put_target(again)
-    turn.fail(reason, detail)
+    if is_failure:
+        turn.fail(reason, detail)
     turn.step("retrying", again, reason=detail or reason, cause=cause or f"{reason}.{failures}")
 
 
@@ -246,7 +250,14 @@ def _down(turn: Turn, target: Target, known: OpenLeg | None, leg: LegDown) -> No
         return
     lost = move(turn, target, Signal.DOWN)
     if lost is not None:
-        retry(turn, lost, "leg_down", detail=leg.reason, cause=leg.leg_id)
+        retry(
+            turn,
+            lost,
+            "leg_down",
+            detail=leg.reason,
+            cause=leg.leg_id,
+            is_failure=known.up_at is None or leg.reason != "bye",
+        )
 
 
 def _with(legs: tuple[OpenLeg, ...], leg: OpenLeg) -> tuple[OpenLeg, ...]:

@@ -87,13 +87,13 @@ def test_retry_after_is_obeyed() -> None:
 def test_final_refusal_is_not_asked_again_and_is_the_reason() -> None:
     bench = answered()
     for ask in bench.asks:
-        bench.refuse(ask, 403, "TAS-106", retryable=False)
+        bench.refuse(ask, 403, "CMN-408", retryable=False)
 
     assert snapshot_of(bench.state).supervision == "failed"
     hang_up(bench, 60_000)
     assert len(bench.asks) == 2
     (outcome,) = bench.outcomes
-    assert (outcome.reason, outcome.detail, outcome.gap_ms) == ("refused", "403_TAS-106", 60_000)
+    assert (outcome.reason, outcome.detail, outcome.gap_ms) == ("refused", "403_CMN-408", 60_000)
 
 
 def test_no_invite_after_a_2xx_is_asked_again() -> None:
