@@ -1,6 +1,5 @@
 import { LitElement, css, html, nothing } from "lit";
 import { customElement, property } from "lit/decorators.js";
-import { styleMap } from "lit/directives/style-map.js";
 import { shared } from "./styles.js";
 import { type Call, customerSentiment, durationMs, talkShare } from "./store.js";
 import { clock, mood, words } from "./text.js";
@@ -143,8 +142,8 @@ export class CallHeader extends LitElement {
     >
       <span class="agent">Agent ${share.agent} %</span>
       <span class="bar">
-        <span class="agent" style=${styleMap({ width: `${share.agent}%` })}></span>
-        <span class="customer" style=${styleMap({ width: `${share.customer}%` })}></span>
+        <span class="agent" .style=${`width: ${share.agent}%`}></span>
+        <span class="customer" .style=${`width: ${share.customer}%`}></span>
       </span>
       <span class="customer">Customer ${share.customer} %</span>
     </div>`;

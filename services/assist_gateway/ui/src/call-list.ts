@@ -3,7 +3,7 @@ import { customElement, property } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import { shared } from "./styles.js";
 import { type Call, beganAt, durationMs, isLive } from "./store.js";
-import { clock, words } from "./text.js";
+import { clock, hourAndMinute, words } from "./text.js";
 
 /** Live and recent calls to choose from; fires `choose` with the call's id. */
 @customElement("call-list")
@@ -93,7 +93,7 @@ export class CallList extends LitElement {
           gap: 0.5rem;
         }
         li {
-          flex: 0 0 13rem;
+          flex: 0 0 15rem;
         }
       }
     `,
@@ -135,11 +135,11 @@ export class CallList extends LitElement {
       <span class="who">${call.agentExtensionId ? `Agent ${call.agentExtensionId}` : "Agent not known yet"}</span>
       <span class="time">${duration === null ? "" : clock(duration)}</span>
       <span class="more">
-        ${call.state ? words(call.state.status) : "Not known"}${began
-          ? `, since ${new Date(began).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}`
-          : ""}${call.alerts.size
-          ? html`, <span class="alerts">${call.alerts.size} ${call.alerts.size === 1 ? "alert" : "alerts"}</span>`
-          : nothing}
+        ${call.alerts.size
+          ? html`<span class="alerts">${call.alerts.size} ${call.alerts.size === 1 ? "alert" : "alerts"}</span>, `
+          : nothing}${call.state ? words(call.state.status) : "Not known"}${began
+          ? `, ${isLive(call) ? "since" : "began"} ${hourAndMinute(began)}`
+          : ""}
       </span>
     </button>`;
   }

@@ -4,7 +4,7 @@ import { repeat } from "lit/directives/repeat.js";
 import type { Alert, Citation, Suggestion } from "./protocol.js";
 import type { Call } from "./store.js";
 import { shared } from "./styles.js";
-import { clock, safeLink, words } from "./text.js";
+import { clock, hourAndMinute, safeLink, words } from "./text.js";
 
 /** Alerts, suggestions with their sources, and the summary; fires `feedback` with `{suggestion_id, action}`. */
 @customElement("help-panel")
@@ -172,8 +172,7 @@ export class HelpPanel extends LitElement {
   }
 
   private alert(alert: Alert) {
-    const at = new Date(alert.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    return html`<strong>${words(alert.category || alert.rule)}</strong> at ${at}`;
+    return html`<strong>${words(alert.category || alert.rule)}</strong> at ${hourAndMinute(alert.at)}`;
   }
 
   private summary() {

@@ -11,6 +11,8 @@ export const shared = css`
   *::before,
   *::after {
     box-sizing: inherit;
+    scrollbar-color: var(--line) transparent;
+    scrollbar-width: thin;
   }
   h1,
   h2,

@@ -35,6 +35,11 @@ export function clock(ms: number): string {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
+/** The time of day, in the reader's own way of writing it. */
+export function hourAndMinute(at: string | number): string {
+  return new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+}
+
 const SPEAKERS: Record<Role, string> = {
   agent: "Agent",
   customer: "Customer",
