@@ -72,18 +72,16 @@ class Gateway:
 
     async def run(self, stop: asyncio.Event, listening: socket.socket) -> None:
         """Serve until `stop`; raises Fatal when a view has died."""
-        health = self._service.health
-        health.waiting("topics", "reading the recent calls")
         for view in self._views:
             view.start()
         serving = asyncio.create_task(self._server.serve(sockets=[listening]))
         try:
-            while not all(view.caught_up.is_set() for view in self._views):
+            while not (self._server.started and all(view.caught_up.is_set() for view in self._views)):
                 if await self._stopped(stop, LOOK_EVERY_S, serving):
                     return
             self._sweep()
             self._complete = True
-            health.ready("topics")
+            self._service.health.ready("topics")
             log.info("page_ready", port=listening.getsockname()[1], calls=len(self._floor.board))
             while not await self._stopped(stop, SWEEP_EVERY_S, serving):
                 self._sweep()
@@ -121,6 +119,7 @@ class Gateway:
 
 def main(service: Service[AssistGatewaySettings]) -> None:
     """Wire and run until stopped."""
+    service.health.waiting("topics", "reading the recent calls")
     settings = service.settings
     listening = _listen(settings)
     publisher = KafkaPublisher(

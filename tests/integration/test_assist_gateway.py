@@ -169,6 +169,7 @@ def test_restart_rebuilds_what_screens_see(bench: Bench) -> None:
         screen.send(json.dumps({"type": "watch_all"}))
         seen.append(next_of(screen, "snapshot"))
         process.kill()
+        process.wait()
         with pytest.raises(ConnectionClosed):
             screen.recv(PATIENCE_S)
     with bench.gateway(), bench.screen() as screen:
