@@ -331,6 +331,17 @@ class GroupMembership(Struct, frozen=True, kw_only=True):
     """What the member may do or have done to it."""
 
 
+class InsightsTimer(Struct, frozen=True, kw_only=True):
+    """A call's moment has come: its grace after the end is over, or it may be forgotten. Internal: written and read by insights alone."""
+
+    timer_id: Annotated[str, Meta(min_length=1)]
+    """Call and moment."""
+    call_id: Annotated[str, Meta(min_length=1)]
+    """The call: RingCentral's telephonySessionId, opaque."""
+    at: Annotated[datetime, Meta(tz=True)]
+    """When it was found due. RFC 3339, UTC."""
+
+
 class MediaDevice(Struct, frozen=True, kw_only=True):
     """A soft phone of the media gateway: registered or not, and how many more legs it takes."""
 

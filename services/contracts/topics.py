@@ -148,6 +148,18 @@ CALLS_SUMMARY: Topic[records.CallSummary] = Topic(
     consumers=("assist_gateway", "cli"),
     personal_data=("reason_for_call", "summary"),
 )
+INSIGHTS_TIMERS: Topic[records.InsightsTimer] = Topic(
+    name="insights.timers.v1",
+    record=records.InsightsTimer,
+    key="call_id",
+    partitions=12,
+    cleanup_policy="delete",
+    retention_ms=86400000,
+    value_is_bytes=False,
+    producers=("insights",),
+    consumers=("insights",),
+    personal_data=(),
+)
 MEDIA_DEVICES: Topic[records.MediaDevice] = Topic(
     name="media.devices.v1",
     record=records.MediaDevice,
@@ -268,6 +280,7 @@ ALL: tuple[Topic[Any], ...] = (
     CALLS_RECORDINGS,
     CALLS_STATE,
     CALLS_SUMMARY,
+    INSIGHTS_TIMERS,
     MEDIA_DEVICES,
     MEDIA_LEGS,
     MONITORING_ROSTER,

@@ -1,0 +1,1 @@
+"""What insights meets outside: wire records, table rows, files, the sentiment lexicon."""

@@ -1,0 +1,92 @@
+"""Settings of insights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.chassis.settings import ServiceSettings
+from services.insights.domain.policy import Policy
+
+DEFAULTS = Policy()
+
+
+class InsightsSettings(ServiceSettings):
+    """Read from the environment; times in milliseconds."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    app_id: str = Field(
+        "insights",
+        validation_alias="INSIGHTS_APP_ID",
+        description="consumer group and name of the table's changelog, after EARSHOT_TOPIC_PREFIX",
+    )
+    data_dir: Path = Field(
+        Path(".run/insights"), validation_alias="INSIGHTS_DATA_DIR", description="Faust's work folder"
+    )
+    changelog_replication: int = Field(
+        1, ge=1, validation_alias="INSIGHTS_CHANGELOG_REPLICATION", description="replicas of the table's changelog"
+    )
+    kafka_embedded: bool = Field(
+        False, validation_alias="KAFKA_EMBEDDED", description="the broker is the demo's embedded one"
+    )
+    knowledge_dir: Path | None = Field(
+        None,
+        validation_alias="INSIGHTS_KNOWLEDGE_DIR",
+        description="folder of Markdown articles; not set: a small sample",
+    )
+    rules_file: Path | None = Field(
+        None,
+        validation_alias="INSIGHTS_RULES_FILE",
+        description="YAML file of keyword rules; not set: a small general set",
+    )
+    min_confidence: float = Field(
+        DEFAULTS.min_confidence,
+        ge=0,
+        le=1,
+        validation_alias="INSIGHTS_MIN_CONFIDENCE",
+        description="nothing is suggested below it",
+    )
+    passage_cool_down_ms: int = Field(
+        DEFAULTS.passage_cool_down_ms,
+        ge=0,
+        validation_alias="INSIGHTS_PASSAGE_COOL_DOWN_MS",
+        description="a passage is not shown twice within it, in a call",
+    )
+    article_cool_down_ms: int = Field(
+        DEFAULTS.article_cool_down_ms,
+        ge=0,
+        validation_alias="INSIGHTS_ARTICLE_COOL_DOWN_MS",
+        description="nor another passage of the same article",
+    )
+    suggestion_life_ms: int = Field(
+        DEFAULTS.suggestion_life_ms,
+        ge=1_000,
+        validation_alias="INSIGHTS_SUGGESTION_LIFE_MS",
+        description="until when a suggestion is of use",
+    )
+    dynamics_every_ms: int = Field(
+        DEFAULTS.dynamics_every_ms,
+        ge=0,
+        validation_alias="INSIGHTS_DYNAMICS_EVERY_MS",
+        description="least time between two accounts of talk shares in a call",
+    )
+    summary_grace_ms: int = Field(
+        DEFAULTS.summary_grace_ms,
+        ge=0,
+        validation_alias="INSIGHTS_SUMMARY_GRACE_MS",
+        description="how long after a call's end its transcript is waited for",
+    )
+
+    def policy(self) -> Policy:
+        """The domain's view."""
+        return Policy(
+            min_confidence=self.min_confidence,
+            passage_cool_down_ms=self.passage_cool_down_ms,
+            article_cool_down_ms=self.article_cool_down_ms,
+            suggestion_life_ms=self.suggestion_life_ms,
+            dynamics_every_ms=self.dynamics_every_ms,
+            summary_grace_ms=self.summary_grace_ms,
+        )
