@@ -56,7 +56,10 @@ class Gateway:
             self._view("recent", topics.RECENT, settings.history_ms, publisher),
         ]
         self._complete = False
-        tokens = Tokens(settings, service.clock)
+        tokens = Tokens(
+            key=settings.jwt_key.get_secret_value(), issuer=settings.jwt_issuer, audience=settings.jwt_audience,
+            clock=service.clock,
+        )  # fmt: skip
         screens = Screens(
             floor=self._floor, tokens=tokens, journal=self._journal, clock=service.clock,
             ready=lambda: self._complete, instance=secrets.token_hex(4), queue_limit=settings.queue_limit,

@@ -11,7 +11,6 @@ from typing import Any
 
 import jwt
 
-from services.assist_gateway.config import AssistGatewaySettings
 from services.assist_gateway.domain.access import Role, Viewer
 from services.chassis.clock import Clock
 
@@ -36,10 +35,12 @@ class Admitted:
 
 
 class Tokens:
-    """Reads tokens with the key, issuer and audience of the settings."""
+    """Reads tokens. `issuer` and `audience` are asked for where they are not empty."""
 
-    def __init__(self, settings: AssistGatewaySettings, clock: Clock) -> None:
-        self._settings = settings
+    def __init__(self, *, key: str, issuer: str, audience: str, clock: Clock) -> None:
+        self._key = key
+        self._issuer = issuer or None
+        self._audience = audience or None
         self._clock = clock
 
     def read(self, token: str) -> Admitted:
@@ -62,13 +63,12 @@ class Tokens:
         )
 
     def _claims(self, token: str) -> dict[str, Any]:
-        issuer, audience = self._settings.jwt_issuer or None, self._settings.jwt_audience or None
-        required = ["exp", "sub"] + ["iss"] * bool(issuer) + ["aud"] * bool(audience)
+        required = ["exp", "sub"] + ["iss"] * bool(self._issuer) + ["aud"] * bool(self._audience)
         try:
             return jwt.decode(
-                token, self._settings.jwt_key.get_secret_value(), algorithms=ALGORITHMS, issuer=issuer,
-                audience=audience,
-                options={"require": required, "verify_aud": audience is not None, "verify_exp": False},
+                token, self._key, algorithms=ALGORITHMS, issuer=self._issuer,
+                audience=self._audience,
+                options={"require": required, "verify_aud": self._audience is not None, "verify_exp": False},
             )  # fmt: skip
         except jwt.PyJWTError:
             raise BadToken("token_invalid") from None

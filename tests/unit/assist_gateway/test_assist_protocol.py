@@ -40,7 +40,10 @@ class Bench:
         journal = TopicJournal(self.publisher, self.clock, lambda: f"id-{next(ids)}")
         self.floor = Floor(journal)
         self.ready = True
-        tokens = Tokens(settings, self.clock)
+        tokens = Tokens(
+            key=settings.jwt_key.get_secret_value(), issuer=settings.jwt_issuer, audience=settings.jwt_audience,
+            clock=self.clock,
+        )  # fmt: skip
         screens = Screens(
             floor=self.floor, tokens=tokens, journal=journal, clock=self.clock, ready=lambda: self.ready,
             instance="i", queue_limit=settings.queue_limit, hello_timeout_ms=settings.hello_timeout_ms,

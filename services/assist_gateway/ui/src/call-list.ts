@@ -138,7 +138,7 @@ export class CallList extends LitElement {
         ${call.alerts.size
           ? html`<span class="alerts">${call.alerts.size} ${call.alerts.size === 1 ? "alert" : "alerts"}</span>, `
           : nothing}${call.state ? words(call.state.status) : "Not known"}${began
-          ? `, ${isLive(call) ? "since" : "began"} ${hourAndMinute(began)}`
+          ? `${isLive(call) ? " since" : ", began"} ${hourAndMinute(began)}`
           : ""}
       </span>
     </button>`;

@@ -37,7 +37,7 @@ export class EarshotConsole extends LitElement {
     css`
       :host {
         display: grid;
-        grid-template: auto minmax(0, 1fr) / 16rem minmax(0, 1fr);
+        grid-template: auto minmax(0, 1fr) / 18rem minmax(0, 1fr);
         height: 100vh;
         height: 100dvh;
       }

@@ -2,7 +2,7 @@ import { LitElement, css, html, nothing } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { Alert, Citation, Suggestion } from "./protocol.js";
-import type { Call } from "./store.js";
+import { type Call, isLive } from "./store.js";
 import { shared } from "./styles.js";
 import { clock, hourAndMinute, safeLink, words } from "./text.js";
 
@@ -139,7 +139,9 @@ export class HelpPanel extends LitElement {
                 (suggestion) => html`<li>${this.suggestion(suggestion)}</li>`,
               )}
             </ul>`
-          : html`<p class="empty">Passages that fit what the customer asks appear here.</p>`}
+          : html`<p class="empty">
+              ${isLive(this.call) ? "Passages that fit what the customer asks appear here." : "None were made for this call."}
+            </p>`}
       </section>
     `;
   }

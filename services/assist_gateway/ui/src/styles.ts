@@ -55,6 +55,7 @@ export const shared = css`
   }
   .unseen {
     position: absolute;
+    top: 0;
     width: 1px;
     height: 1px;
     overflow: hidden;

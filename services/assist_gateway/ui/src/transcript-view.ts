@@ -2,7 +2,7 @@ import { LitElement, type PropertyValues, css, html, nothing } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { Utterance } from "./protocol.js";
-import { type Call, type Turn, turns } from "./store.js";
+import { type Call, type Turn, isLive, turns } from "./store.js";
 import { shared } from "./styles.js";
 import { clock, pieces, speaker } from "./text.js";
 
@@ -154,7 +154,7 @@ export class TranscriptView extends LitElement {
                 (turn) => this.turn(turn),
               )}
             </ol>`
-          : html`<p class="empty">${this.call.full ? "Nothing has been said yet." : "Loading the transcript…"}</p>`}
+          : html`<p class="empty">${this.emptiness()}</p>`}
       </div>
       ${this.follows ? nothing : html`<button class="latest" @click=${this.toLatest}>Go to the latest words</button>`}
       <div class="unseen" role="log" aria-live="polite" aria-label="Newest words">
@@ -165,6 +165,11 @@ export class TranscriptView extends LitElement {
         )}
       </div>
     `;
+  }
+
+  private emptiness(): string {
+    if (!this.call.full) return "Loading the transcript…";
+    return isLive(this.call) ? "Nothing has been said yet." : "No words of this call are at hand.";
   }
 
   private turn(turn: Turn) {
