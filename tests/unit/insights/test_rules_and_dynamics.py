@@ -65,7 +65,7 @@ def test_unreadable_files_name_the_setting(tmp_path: Path) -> None:
         load_rules(broken)
     with pytest.raises(SettingError, match="INSIGHTS_RULES_FILE"):
         load_rules(tmp_path / "missing.yaml")
-    with pytest.raises(SettingError, match="INSIGHTS_KNOWLEDGE_DIR: .* is no folder"):
+    with pytest.raises(SettingError, match=r"INSIGHTS_KNOWLEDGE_DIR: .* is no folder"):
         load_passages(tmp_path / "missing")
     with pytest.raises(SettingError, match="holds no Markdown"):
         load_passages(tmp_path)
