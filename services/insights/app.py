@@ -127,12 +127,12 @@ class _Outage:
 def _add_agent(
     app: faust.App, full_name: str, name: str, desk: Desk, publisher: KafkaPublisher, outage: _Outage
 ) -> None:
-    async def on_records(stream: faust.Stream[bytes]) -> None:
+    async def on_records(stream: faust.StreamT[bytes]) -> None:
         async for event in stream.events():
             try:
                 await _take(source_record(event), name, desk, publisher)
             except Exception as error:
-                log.error("record_not_taken", topic=full_name, error=type(error).__name__)
+                log.exception("record_not_taken", topic=full_name)
                 outage.declare(error)
                 await asyncio.Event().wait()  # this record stays uncommitted; the next start reads it again
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.insights.domain.dynamics import Dynamics, Span, measure
-from services.insights.domain.inputs import Role, UtteranceSpoken
+from services.insights.domain.inputs import Direction, Role, UtteranceSpoken
 from services.insights.domain.outputs import Summary
 from services.insights.domain.sentiment import Mean
 
@@ -76,7 +76,7 @@ class CallRow:
     call_id: str
     due_at: datetime | None = None
     agent_extension_id: str = ""
-    direction: str = "unknown"
+    direction: Direction = "unknown"
     answered_at: datetime | None = None
     ended: Ended | None = None
     legs: tuple[Leg, ...] = ()

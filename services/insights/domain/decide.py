@@ -42,7 +42,7 @@ class Knowledge:
     retriever: Retriever
     scorer: SentimentScorer
     rules: Sequence[Rule] = ()
-    policy: Policy = Policy()
+    policy: Policy
 
 
 def decide(

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 Role = Literal["agent", "customer", "mixed", "unknown"]
+Direction = Literal["inbound", "outbound", "internal", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ class CallNoted:
     """A fact in the call's life before its end."""
 
     agent_extension_id: str
-    direction: str
+    direction: Direction
     answered_at: datetime | None
 
 
@@ -48,7 +49,7 @@ class CallEnded:
     """The terminal account. `legs_heard` is how many streams had audio."""
 
     agent_extension_id: str
-    direction: str
+    direction: Direction
     ended_at: datetime
     outcome: str
     duration_ms: int

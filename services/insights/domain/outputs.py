@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from services.insights.domain.dynamics import Dynamics
-from services.insights.domain.inputs import Role
+from services.insights.domain.inputs import Direction, Role
 
 Severity = Literal["info", "warning", "critical"]
 
@@ -64,7 +64,7 @@ class Summary:
 
     at: datetime
     agent_extension_id: str
-    direction: str
+    direction: Direction
     started_at: datetime | None
     ended_at: datetime | None
     duration_ms: int

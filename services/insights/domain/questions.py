@@ -16,14 +16,16 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 _WANTS = re.compile(
-    r"\b(?:i|we)(?:'d| would)? (?:need|want|like|wish)\b|\b(?:i am|i'm|we are|we're) (?:calling|trying|looking|thinking)\b"
+    r"\b(?:i|we)(?:'d| would)? (?:need|want|like|wish)\b"
+    r"|\b(?:i am|i'm|we are|we're) (?:calling|trying|looking|thinking)\b"
     r"|\b(?:tell me|wondering|explain|i forgot|i lost)\b",
     re.IGNORECASE,
 )
 _PROBLEM = re.compile(
     r"\b(?:not|isn't|doesn't|don't|won't|can't|cannot|never|no longer|stopped) (?:\w+ ){0,2}?"
     r"(?:work\w*|here|there|arriv\w*|com\w+|receiv\w*|connect\w*|load\w*|respond\w*|ask\w*|order\w*|get|got|find|found|log)\b"
-    r"|\b(?:is|was|been|are|keeps?|goes|went) (?:\w+ )?(?:down|broken|wrong|slow|dead|late|missing|off|dropping|cut|damaged)\b"
+    r"|\b(?:is|was|been|are|keeps?|goes|went) (?:\w+ )?"
+    r"(?:down|broken|wrong|slow|dead|late|missing|off|dropping|cut|damaged)\b"
     r"|\b(?:problems?|trouble|issue|fault|error|mistake|overcharg\w+|charged|outage|locked out)\b"
     r"|\btoo (?:slow|high|much|expensive|late)\b|\bno (?:internet|service|signal|connection|visit)\b"
     r"|\b(?:stays|stayed|remains) (?:red|off|dark|slow)\b|\bdon't (?:know|understand|recogni[sz]e)\b",
@@ -41,7 +43,8 @@ class Inquiry:
 
 def find_inquiry(text: str) -> Inquiry | None:
     """What is asked in an utterance, or None."""
-    core, context = [], []
+    core: list[str] = []
+    context: list[str] = []
     for sentence in sentences(text):
         (core if is_inquiry(sentence) else context).append(sentence)
     return Inquiry(tuple(core), tuple(context)) if core else None

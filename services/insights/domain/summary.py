@@ -14,7 +14,8 @@ from services.insights.domain.text import sentences
 MOST_OFFERS = 5
 MOST_CHARS = 300
 _OFFER = re.compile(
-    r"\b(?:(?:i|we)(?:'ll| will| can| could| have| am|'ve|'m) |you (?:can|will|get|could)\b|is free\b|is booked\b|will arrive)",
+    r"\b(?:(?:i|we)(?:'ll| will| can| could| have| am|'ve|'m) |you (?:can|will|get|could)\b"
+    r"|is free\b|is booked\b|will arrive)",
     re.IGNORECASE,
 )
 _EMPTY = re.compile(

@@ -11,10 +11,11 @@ import re
 _SENTENCE = re.compile(r"[^.!?]+[.!?]*")
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 _SPELLINGS = ((re.compile(r"\bwi[- ]fi\b"), "wifi"), (re.compile(r"\be-mail"), "email"), (re.compile("’"), "'"))
-_SUFFIXES = ("ations", "ation", "ments", "ment", "ings", "ing", "edly", "ed", "ers", "er", "ly")
+_SUFFIXES = (("ing", "edly", "ed"), ("ation", "ment", "er", "ly"))
+"""One of the first group, then one of the second."""
 
-STOP_WORDS = frozenset(
-    """a about above after again all also am an and another any anybody anyone anything are aren't as at be because
+_STOP_WORDS = """
+    a about above after again all also am an and another any anybody anyone anything are aren't as at be because
     been before being but by call called calling can can't cannot come could did didn't do does doesn't doing don't
     done else ever every everything for from get gets getting give given go goes going gone good got had has have
     haven't having he hello help her here hi him his how however i i'd i'll i'm i've if in into is isn't it it's its
@@ -25,8 +26,9 @@ STOP_WORDS = frozenset(
     to today too tried try two up us use used using very want wanted was wasn't way we we're well were what what's
     when where whether which while who why will with without won't would yes yet you you're your
     zero three four five six seven eight nine eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
-    nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand""".split()
-)
+    nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 """Words that say nothing of the subject."""
 
 
@@ -58,11 +60,11 @@ def stem(word: str) -> str:
         word = word[:-3] + "y"
     elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
         word = word[:-1]
-    for suffix in _SUFFIXES:
-        base = word.removesuffix(suffix)
-        if base != word and len(base) >= 3 and re.search("[aeiouy]", base):
-            word = base
-            break
+    if word.endswith("ery"):
+        word = word[:-1]
+    for suffixes in _SUFFIXES:
+        bases = (word.removesuffix(suffix) for suffix in suffixes if word.endswith(suffix))
+        word = next((base for base in bases if len(base) >= 3 and re.search("[aeiouy]", base)), word)
     if word.endswith(("tion", "sion")) and len(word) > 5:
         word = word[:-3]
     if len(word) > 4:
