@@ -54,9 +54,7 @@ def topics(broker: Broker, topic_prefix: str) -> Topics:
 
 @pytest.fixture
 def producer(broker: Broker) -> Iterator[Producer]:
-    made = Producer(
-        {"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 1, "enable.idempotence": True}
-    )
+    made = Producer({"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 1, "enable.idempotence": True})
     yield made
     made.flush(WAIT_S)
 

@@ -117,9 +117,7 @@ def test_records_of_an_aborted_transaction_are_not_seen(
     broker: Broker, topic_prefix: str, start_worker: StartWorker, counted: Consumer
 ) -> None:
     words = f"{topic_prefix}words"
-    writer = Producer(
-        {"bootstrap.servers": broker.bootstrap_servers, "transactional.id": f"{topic_prefix}writer"}
-    )
+    writer = Producer({"bootstrap.servers": broker.bootstrap_servers, "transactional.id": f"{topic_prefix}writer"})
     writer.init_transactions(WAIT_S)
     for finish in (writer.commit_transaction, writer.abort_transaction, writer.commit_transaction):
         writer.begin_transaction()
