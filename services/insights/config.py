@@ -79,6 +79,12 @@ class InsightsSettings(ServiceSettings):
         validation_alias="INSIGHTS_SUMMARY_GRACE_MS",
         description="how long after a call's end its transcript is waited for",
     )
+    keep_closed_ms: int = Field(
+        DEFAULTS.keep_closed_ms,
+        ge=0,
+        validation_alias="INSIGHTS_KEEP_CLOSED_MS",
+        description="how long a summed-up call is remembered, so that late records do not begin it anew",
+    )
 
     def policy(self) -> Policy:
         """The domain's view."""
@@ -89,4 +95,5 @@ class InsightsSettings(ServiceSettings):
             suggestion_life_ms=self.suggestion_life_ms,
             dynamics_every_ms=self.dynamics_every_ms,
             summary_grace_ms=self.summary_grace_ms,
+            keep_closed_ms=self.keep_closed_ms,
         )

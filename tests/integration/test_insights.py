@@ -203,6 +203,15 @@ def test_a_call_without_transcript_is_summed_up_after_the_grace(
     assert summary.utterances == 0
 
 
+def test_a_summed_up_call_leaves_the_table(bench: Bench, start: Callable[..., ChildProcess]) -> None:
+    service = start(INSIGHTS_SUMMARY_GRACE_MS="100", INSIGHTS_KEEP_CLOSED_MS="1000")
+    for count in (1, 2):  # the second end finds no row: it is a new call's
+        bench.send(topics.CALLS_LIFECYCLE, lifecycle("ended"))
+        bench.read_until(service, lambda count=count: len(bench.of(topics.CALLS_SUMMARY)) == count)  # type: ignore[misc]
+        bench.read_on(3.0)
+    assert service.stop(grace_s=8.0) == 0, service.log_tail()
+
+
 def test_malformed_records_go_to_dead_letters_and_the_stream_goes_on(
     bench: Bench, start: Callable[..., ChildProcess]
 ) -> None:

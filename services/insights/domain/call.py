@@ -53,10 +53,20 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """A rule or passage that had its say, and when on the media clock."""
+    """A rule that had its say, and when on the media clock."""
 
     name: str
     at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A passage that was suggested, when on the media clock, and how surely."""
+
+    source: str
+    section: str
+    at_ms: int
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +95,7 @@ class CallRow:
     customer_sentiment: Mean = field(default_factory=Mean)
     categories: tuple[str, ...] = ()
     rules_fired: tuple[Fired, ...] = ()
-    passages_shown: tuple[Fired, ...] = ()
+    passages_shown: tuple[Shown, ...] = ()
     suggestion_ids: tuple[str, ...] = ()
     accepted_ids: tuple[str, ...] = ()
     alerts: int = 0

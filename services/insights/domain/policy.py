@@ -9,12 +9,12 @@ from dataclasses import dataclass
 class Policy:
     """Times in ms; those of the call itself run on its media clock."""
 
-    min_confidence: float = 0.3
+    min_confidence: float = 0.33
     """Below it nothing is suggested."""
     passage_cool_down_ms: int = 300_000
     """The same passage is not shown again within it."""
     article_cool_down_ms: int = 15_000
-    """Nor another passage of the same article."""
+    """Nor another passage of the same article, unless it is clearly surer."""
     suggestion_life_ms: int = 120_000
     """After it a suggestion is of no use."""
     context_within_ms: int = 6_000

@@ -20,7 +20,8 @@ K1 = 1.2
 B = 0.4
 TITLE_WEIGHT = 2
 SECTION_WEIGHT = 3
-CONTEXT_WEIGHT = 0.25
+CONTEXT_WEIGHT = 0.15
+NEARLY = 0.97
 VAGUE = frozenset(
     terms("long time second number minute hour day week month year send find hold start new old read line")
 )
@@ -51,7 +52,7 @@ class Bm25Index:
     def __init__(self, passages: Iterable[Passage]) -> None:
         self._passages = tuple(passages)
         self._counts = [_weighted(passage) for passage in self._passages]
-        self._headings = [frozenset(terms(f"{p.title} {p.section}")) for p in self._passages]
+        self._subjects = _subjects(self._passages)
         self._lengths = [sum(counts.values()) for counts in self._counts]
         self._mean = sum(self._lengths) / len(self._lengths) if self._lengths else 1.0
         found_in = Counter(term for counts in self._counts for term in counts)
@@ -71,21 +72,27 @@ class Bm25Index:
             if shared:
                 scored.append((sum(weights[term] * self._term_score(term, at) for term in shared), at))
         scored.sort(key=lambda s: (-s[0], s[1]))
+        if scored:  # of sections that fit about as well, the earlier is the more general
+            best, first = scored[0]
+            article = self._passages[first].source
+            near = [s for s in scored if s[0] >= NEARLY * best and self._passages[s[1]].source == article]
+            general = min(near, key=lambda s: s[1])
+            scored = [general, *(s for s in scored if s is not general)]
         return tuple(self._hit(at, inquiry, weights) for _, at in scored[:5])
 
     def _confidence(self, at: int, inquiry: Inquiry, weights: Mapping[str, float]) -> float:
         """What the passage covers of the inquiry, or of one sentence of it that says enough by itself.
 
-        A single word in common proves nothing unless a heading is about it.
+        A single word in common proves nothing unless it is the subject of this article alone.
         """
         counts = self._counts[at]
         shared = {term for term in weights if term in counts} - VAGUE
-        if len(shared) < 2 and not shared & self._headings[at]:
+        if len(shared) < 2 and not shared & self._subjects[at]:
             return 0.0
         best = self._covered(at, weights)
         for sentence in inquiry.core:
             core = dict.fromkeys(terms(sentence), 1.0)
-            if sum(term in counts for term in core) >= 2 or (core and core.keys() <= self._headings[at]):
+            if sum(term in counts for term in core) >= 2 or (core and core.keys() <= self._subjects[at]):
                 best = max(best, self._covered(at, core))
         return best
 
@@ -114,6 +121,16 @@ def best_sentences(text: str, weights: Mapping[str, float], *, most: int = 2) ->
     scores = [sum(weights.get(term, 0.0) for term in set(terms(sentence))) for sentence in found]
     best = max(range(len(found)), key=lambda i: (scores[i] + 0.5 * (scores[i + 1] if i + 1 < len(found) else 0), -i))
     return " ".join(found[best : best + most])
+
+
+def _subjects(passages: Sequence[Passage]) -> list[frozenset[str]]:
+    """For each passage, the words of its headings that no other article has in its own."""
+    headings = [frozenset(terms(f"{p.title} {p.section}")) for p in passages]
+    articles: dict[str, set[str]] = {}
+    for passage, found in zip(passages, headings, strict=True):
+        for term in found:
+            articles.setdefault(term, set()).add(passage.source)
+    return [frozenset(term for term in found if len(articles[term]) == 1) for found in headings]
 
 
 def _weighted(passage: Passage) -> Counter[str]:

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.insights.domain.call import CallRow, Fired, Said, quiet
+from services.insights.domain.call import CallRow, Said, Shown
 from services.insights.domain.inputs import UtteranceSpoken
 from services.insights.domain.outputs import Suggested
 from services.insights.domain.policy import Policy
 from services.insights.domain.questions import Inquiry, find_inquiry
 from services.insights.domain.retrieval import Hit, Retriever
 from services.insights.domain.text import sentences
+
+CLEARLY_SURER = 0.2
 
 
 def suggest(
@@ -29,7 +31,8 @@ def suggest(
     hit = _best(row, retriever.find(inquiry), said.from_ms, policy)
     if hit is None:
         return row, None
-    shown = Fired(_name(hit), said.from_ms)
+    passage = hit.passage
+    shown = Shown(source=passage.source, section=passage.section, at_ms=said.from_ms, confidence=hit.confidence)
     suggestion = _suggestion(row.call_id, hit, said, sources, policy, now)
     row = replace(
         row,
@@ -70,21 +73,19 @@ def _best(row: CallRow, hits: Sequence[Hit], at_ms: int, policy: Policy) -> Hit 
     """The surest passage of the article that fits best, unless it was shown a moment ago."""
     if not hits:
         return None
-    article = hits[0].passage.source
-    shown = [past for past in row.passages_shown if past.name.partition("#")[0] == article]
-    if any(abs(at_ms - past.at_ms) < policy.article_cool_down_ms for past in shown):
+    first = hits[0]
+    if first.confidence < policy.min_confidence:
         return None
+    shown = [past for past in row.passages_shown if past.source == first.passage.source]
+    lately = [past.confidence for past in shown if abs(at_ms - past.at_ms) < policy.article_cool_down_ms]
+    if lately and first.confidence < max(lately) + CLEARLY_SURER:
+        return None
+    cold = {past.section for past in shown if abs(at_ms - past.at_ms) < policy.passage_cool_down_ms}
     for hit in hits:
-        fits = hit.passage.source == article and hit.confidence >= policy.min_confidence
-        if fits and not quiet(shown, _name(hit), at_ms, policy.passage_cool_down_ms):
+        of_article = hit.passage.source == first.passage.source
+        if of_article and hit.confidence >= policy.min_confidence and hit.passage.section not in cold:
             return hit
-        if hit is hits[0] and not fits:
-            return None
     return None
-
-
-def _name(hit: Hit) -> str:
-    return f"{hit.passage.source}#{hit.passage.section}"
 
 
 def _suggestion(
