@@ -17,8 +17,8 @@ only while a record of their partition is being processed, so timers send a reco
 source topics and table have the same number of partitions; an exception that leaves an agent drops its record
 and restarts the agent, so the agent catches `Poison` itself and sends the record to the dead-letter topic.
 
-    app = create_app(app_id="earshot-insights", bootstrap_servers=..., data_dir=..., partitions=8,
-    embedded=False) rows = raw_table(app, "calls", partitions=8)
+    app = create_app(settings, app_id="earshot-insights", data_dir=..., partitions=8, embedded=False)
+    rows = raw_table(app, "calls", partitions=8)
 
     @app.agent(raw_topic(app, "earshot.transcripts.final.v1"))
     async def on_final(stream: faust.Stream[bytes]) -> None:
@@ -34,14 +34,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import ssl
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import faust
+from confluent_kafka.cimpl import NewTopic
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, EventT, Message, TableT, TopicT, TransportT
+
+from services.chassis.errors import SettingError
+from services.chassis.settings import KafkaSettings
+from services.chassis.topic_admin import create_missing
 
 COMMIT_INTERVAL_S = 1.0
 STOP_TIMEOUT_S = 4.0
@@ -66,9 +72,9 @@ class SourceRecord:
 
 
 def create_app(
+    settings: KafkaSettings,
     *,
     app_id: str,
-    bootstrap_servers: str,
     data_dir: Path,
     partitions: int,
     embedded: bool,
@@ -77,8 +83,8 @@ def create_app(
 ) -> faust.App:
     """An app that is not started; declare agents and tables on it, then `run_app`.
 
-    `app_id` is the consumer group and the prefix of the changelog topics. `bootstrap_servers` is librdkafka's
-    comma-separated form. `data_dir` is created by Faust when it starts (checkpoints only; tables live in
+    `settings` says how to reach the broker, security included. `app_id` is the consumer group and the prefix of
+    the changelog topics. `data_dir` is created by Faust when it starts (checkpoints only; tables live in
     memory). `partitions` is that of the source topics. `replication_factor` is that of the changelog topics
     (a company's cluster wants 3; Faust cannot ask for the broker's default). `embedded`: the broker is the
     demo's own process. `instance_id`: fixed per worker, so that a killed and restarted one takes its place
@@ -86,7 +92,8 @@ def create_app(
     """
     return _App(
         id=app_id,
-        broker=[f"kafka://{address.strip()}" for address in bootstrap_servers.split(",")],
+        broker=[f"kafka://{address.strip()}" for address in settings.kafka_bootstrap_servers.split(",")],
+        broker_credentials=_credentials(settings),
         datadir=data_dir,
         store="memory://",
         processing_guarantee="at_least_once",
@@ -109,6 +116,41 @@ def create_app(
         producer_request_timeout=20.0,
         stream_wait_empty=True,
         worker_redirect_stdouts=False,
+    )
+
+
+def _credentials(settings: KafkaSettings) -> Any:
+    """What Faust connects with; None for PLAINTEXT. Raises SettingError for what aiokafka cannot do."""
+    protocol = settings.kafka_security_protocol.upper()
+    context = None
+    if protocol.endswith("SSL"):
+        context = ssl.create_default_context(cafile=settings.kafka_ssl_ca_location or None)
+    if protocol.startswith("SASL"):
+        try:
+            return faust.SASLCredentials(
+                username=settings.kafka_sasl_username,
+                password=settings.kafka_sasl_password.get_secret_value(),
+                mechanism=settings.kafka_sasl_mechanism,
+                ssl_context=context,
+            )
+        except ValueError:
+            raise SettingError("KAFKA_SASL_MECHANISM: must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512") from None
+    return faust.SSLCredentials(context=context) if context is not None else None
+
+
+def create_changelog(
+    settings: KafkaSettings, *, app_id: str, table: str, partitions: int, replication_factor: int
+) -> None:
+    """Create a table's changelog topic, if it is not there, before the app starts. Blocking.
+
+    Left to Faust it appears while the app already reads: until the next refresh of its metadata Faust then takes
+    it for a topic of no partitions and refuses every row.
+    """
+    name = f"{app_id}-{table}-changelog"
+    create_missing(
+        settings,
+        [NewTopic(name, partitions, replication_factor, config={"cleanup.policy": "compact"})],
+        timeout_s=30.0,
     )
 
 
@@ -179,10 +221,10 @@ async def _crash(app: faust.App) -> None:
 
 
 async def _stop(app: faust.App) -> None:
-    try:
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await app.stop()
-    except TimeoutError:
+    """Stop, or give up: Faust swallows the cancellation of a stop that waits for a record in hand."""
+    stopping = asyncio.create_task(app.stop(), name="faust-stop")
+    done, _ = await asyncio.wait({stopping}, timeout=STOP_TIMEOUT_S)
+    if not done:
         logging.getLogger(__name__).warning("faust_stop_timed_out")
 
 
@@ -288,6 +330,7 @@ __all__ = [
     "FaustAppCrashedError",
     "SourceRecord",
     "create_app",
+    "create_changelog",
     "raw_table",
     "raw_topic",
     "run_app",

@@ -14,24 +14,28 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from services.chassis import metrics
 
+STARTING = "service"
+
 
 class Health:
     """What the components of a service say of themselves."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[str, str] = {}
+        self._waiting: dict[str, str] = {STARTING: "no component has reported yet"}
         self._failed: dict[str, str] = {}
 
     def waiting(self, component: str, why: str) -> None:
         """The component is not ready yet, or not any more, for a short stated reason."""
         with self._lock:
+            self._waiting.pop(STARTING, None)
             self._waiting[component] = why
             metrics.READY.set(0)
 
     def ready(self, component: str) -> None:
         """The component works."""
         with self._lock:
+            self._waiting.pop(STARTING, None)
             self._waiting.pop(component, None)
             self._failed.pop(component, None)
             metrics.READY.set(0 if self._waiting else 1)

@@ -6,9 +6,11 @@ Exit codes: 0 after a clean stop, 1 after a Fatal, 2 for a wrong setting (one li
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import FrameType
@@ -24,6 +26,7 @@ from services.chassis.settings import ServiceSettings, describe, load
 
 log = structlog.get_logger()
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+LEAVE_AFTER_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +63,16 @@ def run(name: str, settings_type: type[SettingsT], main: Callable[[Service[Setti
         return 2
     server.start()
     _stop_on_signals(service)
-    log.info("service_started", health_port=server.port)
+    code = _run(service, main, server.port)
+    server.stop()
+    log.info("service_stopped", exit_code=code)
+    _leave(code)
+    return code
+
+
+def _run(service: Service[SettingsT], main: Callable[[Service[SettingsT]], None], health_port: int) -> int:
+    """The exit code of `main`."""
+    log.info("service_started", health_port=health_port)
     try:
         main(service)
     except SettingError as error:
@@ -69,10 +81,22 @@ def run(name: str, settings_type: type[SettingsT], main: Callable[[Service[Setti
     except Fatal as error:
         log.error("service_failed", reason=str(error))
         return 1
-    finally:
-        server.stop()
-    log.info("service_stopped")
+    except Exception as error:
+        log.exception("service_crashed", error=type(error).__name__)
+        return 1
     return 0
+
+
+def _leave(code: int) -> None:
+    """End the process even where a library's thread does not: what had to be flushed has been."""
+    others = [t for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
+    deadline = time.monotonic() + LEAVE_AFTER_S
+    for thread in others:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    if any(thread.is_alive() for thread in others):
+        log.warning("left_with_threads", threads=[t.name for t in others if t.is_alive()])
+        sys.stdout.flush()
+        os._exit(code)
 
 
 def run_async(service: Service[Any], main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
@@ -86,7 +110,25 @@ def run_async(service: Service[Any], main: Callable[[asyncio.Event], Awaitable[N
             stop.set()
         await main(stop)
 
-    asyncio.run(_main())
+    loop = asyncio.new_event_loop()
+    try:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(_main())
+    finally:
+        _cancel_rest(loop)
+        asyncio.set_event_loop(None)
+
+
+def _cancel_rest(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what still runs and give it a moment; unlike asyncio.run, do not wait for what will not be cancelled."""
+    rest = asyncio.all_tasks(loop)
+    for task in rest:
+        task.cancel()
+    if rest:
+        loop.run_until_complete(asyncio.wait(rest, timeout=LEAVE_AFTER_S))
+    if not asyncio.all_tasks(loop):
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
 
 
 def _stop_on_signals(service: Service[Any]) -> None:

@@ -42,8 +42,16 @@ def ensure_topics(
     replication: int = -1, timeout_s: float = 30.0,
 ) -> list[str]:  # fmt: skip
     """Create what is missing; returns the names that were created. Raises Transient when the broker is away."""
-    client = AdminClient(settings.kafka_options())
     wanted = new_topics(topics, prefix=settings.topic_prefix, partitions=partitions, replication=replication)
+    return create_missing(settings, wanted, timeout_s=timeout_s)
+
+
+def create_missing(settings: KafkaSettings, wanted: Sequence[NewTopic], *, timeout_s: float) -> list[str]:
+    """Create those of the topics that do not exist; returns their names.
+
+    Raises Transient when the broker is away, Fatal when it refuses.
+    """
+    client = AdminClient(settings.kafka_options())
     try:
         existing = set(client.list_topics(timeout=timeout_s).topics)
     except confluent_kafka.KafkaException as error:

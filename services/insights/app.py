@@ -17,6 +17,7 @@ from services.chassis.faust_app import (
     FaustAppCrashedError,
     SourceRecord,
     create_app,
+    create_changelog,
     raw_table,
     raw_topic,
     run_app,
@@ -78,9 +79,14 @@ async def _serve(
     partitions: int,
 ) -> None:  # fmt: skip
     settings = service.settings
+    app_id, table = settings.topic_prefix + settings.app_id, "calls"
+    await asyncio.to_thread(
+        create_changelog, settings, app_id=app_id, table=table, partitions=partitions,
+        replication_factor=1 if settings.kafka_embedded else settings.changelog_replication,
+    )  # fmt: skip
     app = create_app(
-        app_id=settings.topic_prefix + settings.app_id,
-        bootstrap_servers=settings.kafka_bootstrap_servers,
+        settings,
+        app_id=app_id,
         data_dir=settings.data_dir,
         partitions=partitions,
         embedded=settings.kafka_embedded,
@@ -88,7 +94,7 @@ async def _serve(
         instance_id=settings.group_instance_id or None,
     )
     outage = _Outage(stop)
-    desk = Desk(raw_table(app, "calls", partitions=partitions), publisher, service.clock, knowledge)
+    desk = Desk(raw_table(app, table, partitions=partitions), publisher, service.clock, knowledge)
     for topic in SOURCES:
         _add_agent(app, settings.topic_prefix + topic.name, topic.name, desk, publisher, outage)
 

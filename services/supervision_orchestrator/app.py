@@ -18,6 +18,7 @@ from services.chassis.faust_app import (
     FaustAppCrashedError,
     SourceRecord,
     create_app,
+    create_changelog,
     raw_table,
     raw_topic,
     run_app,
@@ -84,16 +85,23 @@ async def _serve(
         while not view.caught_up.is_set() and view.error is None:
             if await _stopped(stop, 0.05):
                 return
+        app_id, table = settings.topic_prefix + settings.app_id, "calls"
+        await threads.run(
+            partial(
+                create_changelog, settings, app_id=app_id, table=table, partitions=partitions,
+                replication_factor=settings.changelog_replication,
+            )
+        )  # fmt: skip
         app = create_app(
-            app_id=settings.topic_prefix + settings.app_id,
-            bootstrap_servers=settings.kafka_bootstrap_servers,
+            settings,
+            app_id=app_id,
             data_dir=settings.data_dir,
             partitions=partitions,
             embedded=False,
             replication_factor=settings.changelog_replication,
             instance_id=settings.group_instance_id,
         )
-        rows = raw_table(app, "calls", partitions=partitions)
+        rows = raw_table(app, table, partitions=partitions)
         requests = Requests(api, publisher, service.clock, saved=partial(_saved, app), threads=threads)
         desk = Desk(rows, publisher, service.clock, floor=floor.floor, start_requests=requests.start)
         outage = _Outage(stop)

@@ -16,6 +16,7 @@ from typing import Any
 import faust
 
 from services.chassis.faust_app import create_app, raw_table, raw_topic, run_app, source_record
+from services.chassis.settings import KafkaSettings
 
 PARTITIONS = 2
 
@@ -23,8 +24,8 @@ PARTITIONS = 2
 async def main(bootstrap_servers: str, prefix: str, data_dir: str, embedded: str) -> None:
     """Run until SIGTERM."""
     app = create_app(
+        KafkaSettings.model_validate({"KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers}),
         app_id=f"{prefix}counter",
-        bootstrap_servers=bootstrap_servers,
         data_dir=Path(data_dir) / "faust",
         partitions=PARTITIONS,
         embedded=embedded == "1",

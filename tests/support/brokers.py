@@ -55,11 +55,9 @@ def running_broker(folder: Path) -> Iterator[Broker]:
         yield Broker(named, named, embedded=False, node=None)
         return
     embedded = why_no_apache_kafka() is not None
-    node: Node
-    if embedded:
-        node = EmbeddedBroker(data_dir=folder / "data", log_path=folder / "broker.log")
-    else:
-        node = ApacheKafka(folder)
+    node: Node = (
+        EmbeddedBroker(data_dir=folder / "data", log_path=folder / "broker.log") if embedded else ApacheKafka(folder)
+    )
     node.start()
     try:
         name = f"embedded {NAME}" if embedded else ApacheKafka.name()
