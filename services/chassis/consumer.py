@@ -113,7 +113,7 @@ class ConsumeLoop:
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": start,
-            # Alike for all topics, so that one member holds the same partitions of each: a call's records stay together.
+            # Alike for all topics: one member holds the same partitions of each, so a call's records stay together.
             "partition.assignment.strategy": "range",
             "session.timeout.ms": session_timeout_ms,
             "heartbeat.interval.ms": max(session_timeout_ms // 5, 200),

@@ -30,7 +30,7 @@ def test_a_call_is_heard_written_down_helped_and_recorded(pipeline: Pipeline, tm
     assert log.recording is not None
     samples, rate = soundfile.read(log.recording.uri)
     assert samples.shape[1] == 2
-    assert abs(len(samples) / rate * 1000 - call.conversation.duration_ms) <= 0.01 * call.conversation.duration_ms
+    assert abs(len(samples) / rate * 1000 - log.recording.duration_ms) <= 1
     assert all(s.citations[0].passage and s.source_utterance_ids for s in log.suggestions.values())
 
 

@@ -12,6 +12,8 @@ from services.cli.domain.transcript import CallLog
 
 MAX_WER = 0.15
 MAX_LENGTH_ERROR = 0.01
+AROUND_MS = 1_000
+"""A call lasts a little longer than what is played in it: set-up before, hang-up after."""
 
 
 def result_of(log: CallLog, conversation: Conversation, audio_started: datetime | None) -> dict[str, Any]:
@@ -69,7 +71,8 @@ def problems_of(result: dict[str, Any], conversation: Conversation, log: CallLog
     if result["speakers_swapped"]:
         problems.append(f"{result['speakers_swapped']} segments carry the wrong speaker")
     recorded, played = result["recording_ms"], conversation.duration_ms
-    if recorded is None or abs(recorded - played) > MAX_LENGTH_ERROR * played:
+    longest = played * (1 + MAX_LENGTH_ERROR) + AROUND_MS
+    if recorded is None or not played * (1 - MAX_LENGTH_ERROR) <= recorded <= longest:
         problems.append(f"the recording is {recorded} ms long, the call {played} ms")
     if conversation.known is None:
         return problems
