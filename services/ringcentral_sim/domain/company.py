@@ -46,6 +46,7 @@ class Extension:
     type: str = "User"
     status: str = "Enabled"
     direct_number: str = ""
+    admin: bool = False
     permissions: frozenset[str] = ALL_PERMISSIONS
 
 
@@ -92,10 +93,13 @@ class Company:
 
 
 def default_company(*, sip_domain: str, supervisor_jwt: str, more_agents: int = 0) -> Company:
-    """Two supervisors, five agents (Dee is in no group), an IVR menu; `more_agents` adds numbered ones."""
+    """Two supervisors, five agents (Dee is in no group) and the extensions of other types that a company has.
+
+    The supervisors are admins; the others may not change groups. `more_agents` adds numbered agents.
+    """
     people = [
-        Extension(id=SUPERVISOR_ID, number="101", name="Assist Bot", direct_number="+15550100101"),
-        Extension(id="700200310", number="102", name="Floor Lead", direct_number="+15550100102"),
+        Extension(id=SUPERVISOR_ID, number="101", name="Assist Bot", direct_number="+15550100101", admin=True),
+        Extension(id="700200310", number="102", name="Floor Lead", direct_number="+15550100102", admin=True),
     ]
     names = ["Agent Ann", "Agent Ben", "Agent Cleo", "Agent Dan", "Agent Dee"]
     names += [f"Agent {i:03d}" for i in range(6, 6 + more_agents)]
@@ -105,11 +109,17 @@ def default_company(*, sip_domain: str, supervisor_jwt: str, more_agents: int = 
             number=str(108 + i),
             name=name,
             direct_number=f"+1555010{2000 + i}",
+            permissions=ALL_PERMISSIONS - {"Groups"},
         )
         for i, name in enumerate(names)
     ]
     menu = Extension(id="700200390", number="900", name="Main Menu", type="IvrMenu", direct_number="+15550100999")
-    extensions = {e.id: e for e in [*people, *staff, menu]}
+    others = [
+        Extension(id="700200391", number="901", name="Lobby Phone", type="Limited"),
+        Extension(id="700200392", number="902", name="Fax Desk", type="FaxUser"),
+        Extension(id="700200393", number="903", name="Support Queue", type="Department"),
+    ]
+    extensions = {e.id: e for e in [*people, *staff, menu, *others]}
     devices = {
         SUPERVISOR_DEVICE_ID: Device(
             id=SUPERVISOR_DEVICE_ID,

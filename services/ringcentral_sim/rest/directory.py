@@ -79,6 +79,7 @@ def _extension_body(world: World, request: Request, extension: Extension) -> dic
         "contact": {"firstName": first, "lastName": last, "businessPhone": extension.direct_number},
         "type": extension.type,
         "status": extension.status,
+        "permissions": {"admin": {"enabled": extension.admin}, "internationalCalling": {"enabled": False}},
     }
 
 

@@ -22,6 +22,23 @@ async def test_extensions_come_in_pages_with_integer_ids(make_lab):
     assert all(isinstance(i, int) for i in ids)
 
 
+async def test_extension_records_tell_admins_and_types(lab):
+    records = (await lab.call("GET", "/account/~/extension", await lab.login())).json()["records"]
+    admins = [r["extensionNumber"] for r in records if r["permissions"]["admin"]["enabled"]]
+    assert admins == ["101", "102"]
+    others = {r["extensionNumber"]: r["type"] for r in records if r["type"] != "User"}
+    assert others == {"900": "IvrMenu", "901": "Limited", "902": "FaxUser", "903": "Department"}
+    lobby = (await lab.call("GET", "/account/~/extension/700200391", await lab.login())).json()
+    assert (lobby["type"], lobby["permissions"]["admin"]["enabled"]) == ("Limited", False)
+
+
+async def test_an_agent_may_read_groups_and_not_change_them(lab):
+    token = await lab.login("sim-jwt-agent")
+    assert (await lab.call("GET", f"{GROUPS}/900100/members", token)).status_code == 200
+    refused = await lab.call("POST", GROUPS, token, {"name": "Mine"})
+    assert (refused.status_code, refused.json()["errors"][0]["errorCode"]) == (403, "CMN-408")
+
+
 async def test_per_page_is_clamped_and_zero_refused(lab):
     token = await lab.login()
     big = await lab.call("GET", "/account/~/extension?perPage=5000", token)
@@ -97,6 +114,7 @@ async def test_a_group_from_create_to_delete(lab):
     "change",
     [
         {"addedExtensions": [{"id": "700200390", "permissions": ["Monitored"]}]},
+        {"addedExtensions": [{"id": "700200393", "permissions": ["Monitored"]}]},
         {"addedExtensions": [{"id": "1", "permissions": ["Monitored"]}]},
         {"addedExtensions": [{"id": "700200301", "permissions": ["Whispering"]}]},
         {"addedExtensions": "700200301"},
