@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
 import requests
 import structlog
@@ -18,6 +17,7 @@ from ringcentral.platform import Platform
 
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.ringcentral.login import DEFAULT_TTL_S, Login
+from services.chassis.ringcentral.paging import follow_pages, with_query
 from services.chassis.ringcentral.penalties import Penalties, retry_after_ms, route
 from services.chassis.ringcentral.refusal import NO_REPLY, RingCentralRefused, read_error
 from services.chassis.ringcentral.sdk_transport import NotOk, TimedClient
@@ -69,19 +69,7 @@ class RingCentralClient:
 
     def pages(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
         """The records of a list, page after page by `navigation.nextPage.uri`, always on the configured server."""
-        page = self.get(path, query)
-        seen = {_with_query(path, query)}
-        while True:
-            yield from page.get("records") or []
-            uri = ((page.get("navigation") or {}).get("nextPage") or {}).get("uri")
-            if not uri:
-                return
-            parts = urlsplit(uri)
-            following = f"{parts.path}?{parts.query}" if parts.query else parts.path
-            if following in seen:
-                return
-            seen.add(following)
-            page = self.get(following)
+        return follow_pages(self.get, path, query)
 
     def websocket_token(self) -> dict[str, Any]:
         """`{"uri", "ws_access_token", "expires_in"}` for one WebSocket connection; both are secret together."""
@@ -119,7 +107,7 @@ class RingCentralClient:
         extra = {"body": dict(body)} if body is not None else {}
         try:
             reply = verb(
-                _with_query(path, query),
+                with_query(path, query),
                 headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
                 skip_auth_check=True,
                 **extra,
@@ -173,12 +161,6 @@ class RingCentralClient:
         return RingCentralRefused(
             response.status_code, code, retry_after_ms=wait_ms, request=request_route, parameter=parameter
         )
-
-
-def _with_query(path: str, query: Mapping[str, str] | None) -> str:
-    if not query:
-        return path
-    return f"{path}{'&' if '?' in path else '?'}{urlencode(query)}"
 
 
 def _json(response: requests.Response) -> Any:
