@@ -8,11 +8,11 @@ import structlog
 
 from services.chassis.clock import Clock
 from services.chassis.ringcentral import RingCentralClient, RingCentralRefused
-from services.event_ingestor.domain.roster import Entry, Member, assemble, read_permissions
+from services.chassis.ringcentral.extensions import EXTENSIONS
+from services.chassis.ringcentral.groups import Group, MonitoringGroups
+from services.event_ingestor.domain.roster import Entry, Member, assemble, held_permissions
 
 log = structlog.get_logger()
-GROUPS = "/restapi/v1.0/account/~/call-monitoring-groups"
-EXTENSIONS = "/restapi/v1.0/account/~/extension"
 PAGE = {"perPage": "1000"}
 NAMES_FOR_S = 3600.0
 
@@ -22,6 +22,7 @@ class RosterSource:
 
     def __init__(self, client: RingCentralClient, clock: Clock) -> None:
         self._client = client
+        self._groups = MonitoringGroups(client)
         self._clock = clock
         self._names: dict[str, str] = {}
         self._names_until_s = -1.0
@@ -31,28 +32,27 @@ class RosterSource:
         """Every member of every group, by extension id. Raises RingCentralRefused."""
         self.requests = 1
         members: list[Member] = []
-        for group in self._client.pages(GROUPS, PAGE):
-            members += self._members(str(group.get("id", "")), str(group.get("name") or ""))
+        for group in self._groups.find():
+            members += self._members(group)
         return assemble(members, self._named({member.extension_id for member in members}))
 
-    def _members(self, group_id: str, group_name: str) -> list[Member]:
+    def _members(self, group: Group) -> list[Member]:
         self.requests += 1
         try:
-            records = list(self._client.pages(f"{GROUPS}/{group_id}/members", PAGE))
+            found = self._groups.members(group.group_id)
         except RingCentralRefused as refusal:
             if refusal.status == 404:  # deleted since the list was read
                 return []
             raise
         return [
             Member(
-                group_id=group_id,
-                group_name=group_name,
-                extension_id=str(record["id"]),
-                extension_number=str(record.get("extensionNumber") or ""),
-                permissions=read_permissions(record.get("permissions")),
+                group_id=group.group_id,
+                group_name=group.name,
+                extension_id=member.extension_id,
+                extension_number=member.extension_number,
+                permissions=held_permissions(member.permissions),
             )
-            for record in records
-            if record.get("id")
+            for member in found
         ]
 
     def _named(self, wanted: set[str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,13 +67,12 @@ def assemble(members: Iterable[Member], names: Mapping[str, str]) -> dict[str, E
     return roster
 
 
-def read_permissions(values: object) -> tuple[Permission, ...]:
-    """RingCentral's `["Monitoring", "Monitored"]` as ours; anything else is no permission."""
-    told = {str(value).lower() for value in values} if isinstance(values, list) else set()
+def held_permissions(told: Collection[str]) -> tuple[Permission, ...]:
+    """RingCentral's `Monitoring` and `Monitored` in our words and order; anything else is no permission."""
     found: list[Permission] = []
-    if "monitored" in told:
+    if "Monitored" in told:
         found.append("monitored")
-    if "monitoring" in told:
+    if "Monitoring" in told:
         found.append("monitoring")
     return tuple(found)
 

@@ -9,12 +9,14 @@ import pytest
 
 from services.chassis.consumer import Incoming
 from services.chassis.ringcentral import RingCentralClient, RingCentralRefused
+from services.chassis.ringcentral.extensions import EXTENSIONS
+from services.chassis.ringcentral.groups import GROUPS
 from services.chassis.testing.fake_clock import FakeClock
 from services.chassis.testing.fake_publisher import FakePublisher
 from services.contracts.topics import MONITORING_ROSTER, TELEPHONY_EVENTS
 from services.event_ingestor.adapters.event_publisher import EventPublisher
 from services.event_ingestor.adapters.hydration import Hydrator
-from services.event_ingestor.adapters.roster_source import EXTENSIONS, GROUPS, RosterSource
+from services.event_ingestor.adapters.roster_source import RosterSource
 from services.event_ingestor.adapters.roster_topic import StoredRoster, publish_roster
 from services.event_ingestor.adapters.sessions import ACCOUNT, Sessions
 from services.event_ingestor.domain.calls import KnownCalls, Party

@@ -2,23 +2,23 @@ from __future__ import annotations
 
 from services.event_ingestor.domain.dedupe import Seen
 from services.event_ingestor.domain.filters import session_filters
-from services.event_ingestor.domain.roster import Member, assemble, diff, monitored, read_permissions
+from services.event_ingestor.domain.roster import Member, assemble, diff, held_permissions, monitored
 
 
-def member(extension_id: str, group_id: str = "31", permissions: object = ("Monitored",)) -> Member:
+def member(extension_id: str, group_id: str = "31", permissions: tuple[str, ...] = ("Monitored",)) -> Member:
     return Member(
         group_id=group_id,
         group_name=f"Desk {group_id}",
         extension_id=extension_id,
         extension_number="1" + extension_id,
-        permissions=read_permissions(list(permissions) if isinstance(permissions, tuple) else permissions),
+        permissions=held_permissions(permissions),
     )
 
 
 def test_both_permissions_of_a_member_count_wherever_they_stand():
-    assert read_permissions(["Monitoring", "Monitored"]) == ("monitored", "monitoring")
-    assert read_permissions(["Monitoring"]) == ("monitoring",)
-    assert read_permissions([]) == read_permissions(None) == ()
+    assert held_permissions(["Monitoring", "Monitored"]) == ("monitored", "monitoring")
+    assert held_permissions(["Monitoring"]) == ("monitoring",)
+    assert held_permissions([]) == held_permissions(["Whispering"]) == ()
     roster = assemble([member("301", permissions=("Monitoring", "Monitored"))], {})
     assert monitored(roster) == {"301"}
 
