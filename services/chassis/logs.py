@@ -1,4 +1,4 @@
-"""JSON logs on standard output: static event names, key-values, personal data dropped.
+"""JSON logs: static event names, key-values, personal data dropped.
 
 Keys in `PRIVATE_KEYS` never reach the output, whatever a caller passes: their values become `[private]`.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 import structlog
@@ -27,8 +27,12 @@ def _hide_private(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMa
     return event
 
 
-def configure(*, service: str, level: str) -> None:
-    """Set up logging for the process: one JSON object a line, libraries' warnings included."""
+def configure(*, service: str, level: str, stream: TextIO | None = None) -> None:
+    """Set up logging for the process: one JSON object a line, libraries' warnings included.
+
+    `stream` is for programs whose standard output is their result.
+    """
+    stream = stream or sys.stdout
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -39,11 +43,11 @@ def configure(*, service: str, level: str) -> None:
             structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event, default=str).decode()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(_LibraryFormatter(service))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 

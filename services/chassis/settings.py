@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.chassis.errors import SettingError
 
-SettingsT = TypeVar("SettingsT", bound="ServiceSettings")
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 class KafkaSettings(BaseSettings):

@@ -20,7 +20,8 @@ _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 class RingCentralRefused(EarshotError):
     """A request that got no 2xx.
 
-    `status` is the HTTP status, 0 when no reply came; `error_code` such as "CMN-101", "" when none was told;
+    `request` is its method and route without ids ("GET /account/{}/extension"), "login" for a login held back;
+    `status` the HTTP status, 0 when no reply came; `error_code` such as "CMN-101", "" when none was told;
     `parameter` the name of the parameter RingCentral found wrong; `retry_after_ms` the least time to wait before
     the next try (0: the caller's own backoff); `retryable` whether a later try of the same request can succeed.
     """
@@ -30,6 +31,7 @@ class RingCentralRefused(EarshotError):
     ) -> None:
         told = " ".join(part for part in (error_code, parameter) if part)
         super().__init__(f"{request or 'request'}: {status or 'no reply'}{f' {told}' if told else ''}")
+        self.request = request
         self.status = status
         self.error_code = error_code
         self.parameter = parameter
