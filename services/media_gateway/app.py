@@ -18,7 +18,8 @@ from services.media_gateway.adapters.chunk_topic import ChunkTopic
 from services.media_gateway.adapters.device_directory import RestDeviceDirectory
 from services.media_gateway.adapters.rtp_receiver import ReceiverSettings, RtpReceiver
 from services.media_gateway.adapters.sip_process import SipProcess
-from services.media_gateway.adapters.supervision_topic import follow_epochs, follow_supervision
+from services.media_gateway.adapters.orphans import OpenLegs
+from services.media_gateway.adapters.supervision_topic import follow_legs, follow_supervision
 from services.media_gateway.config import MediaGatewaySettings
 from services.media_gateway.domain.device import DeviceDirectory, SipCredentials
 from services.media_gateway.domain.sip_link import Configure
@@ -31,7 +32,7 @@ DIRECTORY_RETRY_S = 2.0
 CATCH_UP_S = 10.0
 
 
-Feeds = Callable[[Gateway], Sequence[TopicView]]
+Feeds = Callable[[Gateway, OpenLegs], Sequence[TopicView]]
 
 
 def main(service: Service[MediaGatewaySettings]) -> None:
@@ -69,12 +70,16 @@ async def serve(
     )
     gateway = Gateway(receiver=receiver, publisher=publisher, clock=service.clock, health=service.health)
     receiver.start()
-    views = feeds(gateway)
+    began, open_legs = service.clock.now(), OpenLegs()
+    views = feeds(gateway, open_legs)
     workers: list[SipProcess] = []
     tasks: list[asyncio.Task[None]] = [asyncio.create_task(_watch(service, receiver, chunks, views))]
     try:
         await asyncio.to_thread(_wait_for, views)
-        for credentials in await _devices(directory, stop):
+        devices = await _devices(directory, stop)
+        own = {credentials.device_id for credentials in devices}
+        open_legs.close(publisher, own, before=began, now=service.clock.now())
+        for credentials in devices:
             worker = _worker(gateway, credentials, settings)
             workers.append(worker)
             tasks.append(asyncio.create_task(worker.run()))
@@ -94,11 +99,15 @@ async def serve(
             log.error("records_not_acknowledged_at_stop")
 
 
-def kafka_feeds(settings: MediaGatewaySettings, publisher: Publisher, gateway: Gateway) -> Sequence[TopicView]:
+def kafka_feeds(
+    settings: MediaGatewaySettings, publisher: Publisher, gateway: Gateway, open_legs: OpenLegs
+) -> Sequence[TopicView]:
     """Follow what is expected, and read back the epochs of calls that are still going on."""
     loop = asyncio.get_running_loop()
     views = (
-        follow_epochs(settings, lambda call_id, epoch: _threadsafe(loop, gateway.recall_epoch, call_id, epoch)),
+        follow_legs(
+            settings, open_legs, lambda call_id, epoch: _threadsafe(loop, gateway.recall_epoch, call_id, epoch)
+        ),
         follow_supervision(settings, publisher, lambda step: _threadsafe(loop, gateway.learn, step)),
     )
     for view in views:

@@ -27,6 +27,7 @@ from services.chassis.topic_admin import ensure_topics
 from services.chassis.topic_view import TopicView
 from services.contracts.records import AudioChunk, SupervisionEvent
 from services.contracts.topics import AUDIO_CHUNKS, MEDIA_DEVICES, MEDIA_LEGS, SUPERVISION_EVENTS
+from services.media_gateway.adapters.orphans import OpenLegs
 from services.media_gateway.app import kafka_feeds, serve
 from services.media_gateway.config import MediaGatewaySettings
 from services.media_gateway.domain.correlation import Step
@@ -178,9 +179,9 @@ async def gateway(
                 )
             ]
 
-    def feeds(gateway: Gateway) -> Sequence[TopicView]:
+    def feeds(gateway: Gateway, open_legs: OpenLegs) -> Sequence[TopicView]:
         run.gateways.append(gateway)
-        return kafka_feeds(settings, publisher, gateway) if kafka else ()
+        return kafka_feeds(settings, publisher, gateway, open_legs) if kafka else ()
 
     run.served = asyncio.create_task(serve(service, run.publisher, Directory(), feeds, run.stop))
     try:

@@ -11,6 +11,7 @@ from services.chassis.records import decode
 from services.chassis.settings import KafkaSettings
 from services.chassis.topic_view import TopicView
 from services.contracts.topics import MEDIA_LEGS, SUPERVISION_EVENTS
+from services.media_gateway.adapters.orphans import OpenLegs
 from services.media_gateway.domain.correlation import Step
 
 LOOK_BACK_MS = 10 * 60_000
@@ -46,11 +47,12 @@ def follow_supervision(settings: KafkaSettings, publisher: Publisher, on_step: C
     )
 
 
-def follow_epochs(settings: KafkaSettings, on_epoch: Callable[[str, datetime], None]) -> TopicView:
-    """Return a view, not yet started, that calls `on_epoch` with every call's epoch on its own thread."""
+def follow_legs(settings: KafkaSettings, open_legs: OpenLegs, on_epoch: Callable[[str, datetime], None]) -> TopicView:
+    """Return a view, not yet started, that tells `open_legs` each step and `on_epoch` every call's epoch."""
 
     def take(incoming: Incoming) -> None:
         leg = decode(MEDIA_LEGS, incoming.value)
+        open_legs.take(leg)
         if leg.epoch is not None:
             on_epoch(leg.call_id, leg.epoch)
 
@@ -59,5 +61,5 @@ def follow_epochs(settings: KafkaSettings, on_epoch: Callable[[str, datetime], N
         topics=[MEDIA_LEGS],
         on_record=take,
         since_ms=LEGS_LOOK_BACK_MS,
-        name="media-gateway-epochs",
+        name="media-gateway-legs",
     )
