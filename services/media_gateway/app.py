@@ -16,9 +16,9 @@ from services.chassis.service import Service, run_async
 from services.chassis.topic_view import TopicView
 from services.media_gateway.adapters.chunk_topic import ChunkTopic
 from services.media_gateway.adapters.device_directory import RestDeviceDirectory
+from services.media_gateway.adapters.orphans import OpenLegs
 from services.media_gateway.adapters.rtp_receiver import ReceiverSettings, RtpReceiver
 from services.media_gateway.adapters.sip_process import SipProcess
-from services.media_gateway.adapters.orphans import OpenLegs
 from services.media_gateway.adapters.supervision_topic import follow_legs, follow_supervision
 from services.media_gateway.config import MediaGatewaySettings
 from services.media_gateway.domain.device import DeviceDirectory, SipCredentials

@@ -56,10 +56,13 @@ def test_a_killed_media_gateway_comes_back_and_the_gap_is_told(pipeline: Pipelin
     pipeline.stack.restart("media_gateway")
     log = call.wait_until_complete()
     before = [u for u in log.finals() if u.end_ms < 15_000]
-    after = [u for u in log.finals() if u.start_ms > 45_000]
+    after = [u for u in log.finals() if u.start_ms > 20_000]
     assert {u.role for u in before} == {u.role for u in after} == {"agent", "customer"}
     assert log.ended is not None
     assert log.ended.outcome is not None
-    assert log.ended.outcome.reason == "partly_covered"
+    assert log.ended.outcome.reason in {"covered", "partly_covered"}  # it may be back within the gap that counts as none
     assert log.ended.outcome.gap_ms > 0
+    assert {leg.reason for leg in log.downs()} == {"gateway_died", "bye"}
+    assert log.recording is not None
+    assert log.recording.duration_ms >= call.conversation.duration_ms
     pipeline.stack.wait_until_ready()

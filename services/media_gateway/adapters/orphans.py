@@ -48,8 +48,9 @@ class OpenLegs:
             ended = msgspec.structs.replace(leg, event_id=f"{leg.leg_id}#{REASON}", type="down", at=now, reason=REASON)
             publisher.publish(MEDIA_LEGS, leg.call_id, ended, event_id=ended.event_id)
             marker = AudioChunk(
-                call_id=leg.call_id, leg_id=leg.leg_id, party_id=leg.party_id, role=leg.role, role_source=leg.role_source,
-                sequence=LAST_SEQUENCE, codec="pcmu", sample_rate_hz=8000, media_time_ms=leg.media_time_ms, duration_ms=0,
+                call_id=leg.call_id, leg_id=leg.leg_id, party_id=leg.party_id, role=leg.role,
+                role_source=leg.role_source, sequence=LAST_SEQUENCE, codec="pcmu", sample_rate_hz=8000,
+                media_time_ms=leg.media_time_ms, duration_ms=0,
                 captured_at=now, epoch=leg.epoch, end=True,
             )  # fmt: skip
             publisher.publish_bytes(AUDIO_CHUNKS, leg.call_id, b"", marker, event_id=f"{leg.leg_id}#end")
