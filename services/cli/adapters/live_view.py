@@ -39,18 +39,19 @@ class LiveView:
             match record:
                 case records.Utterance(is_final=True):
                     self._open.pop(record.leg_id, None)
-                    if record.utterance_id not in self._seen:
-                        self._seen.add(record.utterance_id)
-                        self._console.print(_line(record))
+                    new = record.utterance_id not in self._seen
+                    self._seen.add(record.utterance_id)
+                    if new and record.text:  # without text: a partial that is taken back
+                        self._console.print(_line(record), soft_wrap=self._live is None)
                 case records.Utterance():
                     if record.utterance_id not in self._seen:
                         self._open[record.leg_id] = record
                 case records.Suggestion():
                     cite = record.citations[0]
-                    self._console.print(Text(f"          ↳ help   {record.text}", style="green"))
-                    self._console.print(
-                        Text(f"            from   {cite.title} ({cite.url or cite.source})", style="green dim")
-                    )
+                    plain = self._live is None
+                    self._console.print(Text(f"          ↳ help   {record.text}", style="green"), soft_wrap=plain)
+                    source = f"            from   {cite.title} ({cite.url or cite.source})"
+                    self._console.print(Text(source, style="green dim"), soft_wrap=plain)
                 case _:
                     return
             if self._live is not None:
