@@ -59,7 +59,7 @@ class CallBook:
         return entry.session
 
     def active_calls(self, extension_id: str | None, *, lag_s: float, linger_s: float) -> list[dict[str, Any]]:
-        """Call-log records, newest first: late by `lag_s`, kept `linger_s` after the end."""
+        """Call-log records, newest first: late by `lag_s`, kept `linger_s` after the end (both real seconds)."""
         now = self._clock.now()
         records: list[dict[str, Any]] = []
         for entry in reversed(self._entries.values()):

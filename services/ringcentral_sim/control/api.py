@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,10 +16,9 @@ from starlette.routing import Route
 from services.ringcentral_sim.calls.audio import BadAudio
 from services.ringcentral_sim.calls.run import CallRun
 from services.ringcentral_sim.calls.start import BadCall, CallRequest, start_call
-from services.ringcentral_sim.domain.errors import ErrorShape
-from services.ringcentral_sim.domain.faults import Faults, InviteFault
-from services.ringcentral_sim.domain.ports import MonitoringHeaders
+from services.ringcentral_sim.domain.faults import KINDS
 from services.ringcentral_sim.domain.session import rfc3339
+from services.ringcentral_sim.fault_options import FaultOptions, apply
 from services.ringcentral_sim.world import World
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -41,20 +40,12 @@ class CallBody(BaseModel):
     customer_name: str = "CALLER"
 
 
-class FaultsBody(BaseModel):
-    """POST /sim/faults: only what is named changes; the last two act at once."""
+class FaultsBody(FaultOptions):
+    """POST /sim/faults: only what is named changes; the last three act at once."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    monitoring_headers: MonitoringHeaders | None = None
-    invite: InviteFault | None = None
-    late_offer: bool | None = None
-    two_media_lines: bool | None = None
-    offline_devices: frozenset[str] | None = None
-    disabled_filters: frozenset[str] | None = None
-    error_shape: ErrorShape | None = None
     drop_websockets: bool = False
     kill_tokens: bool = False
+    all_off: bool = False
 
 
 def routes(world: World) -> list[Route]:
@@ -99,11 +90,14 @@ def routes(world: World) -> list[Route]:
         body = await _parsed(request, FaultsBody)
         if isinstance(body, Response):
             return body
-        for name, value in body.model_dump(exclude={"drop_websockets", "kill_tokens"}, exclude_none=True).items():
-            setattr(world.faults, name, value)
+        if body.all_off:
+            for kind in KINDS:
+                world.faults.dose(kind, None, world.clock.monotonic())
+        apply(body, world.faults, world.clock.monotonic())
+        world.timed_faults.ensure()
         dropped = world.gateway.drop_all() if body.drop_websockets else 0
         killed = world.tokens.kill_all() if body.kill_tokens else 0
-        return JSONResponse({**faults_view(world.faults), "dropped_websockets": dropped, "killed_tokens": killed})
+        return JSONResponse({**world.faults.shown(), "dropped_websockets": dropped, "killed_tokens": killed})
 
     async def health(request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -167,18 +161,12 @@ def _time(at: datetime | None) -> str | None:
     return rfc3339(at) if at else None
 
 
-def faults_view(faults: Faults) -> dict[str, Any]:
-    """The switches; sets become sorted lists."""
-    shown: dict[str, Any] = {f.name: getattr(faults, f.name) for f in fields(faults)}
-    return {k: sorted(v) if isinstance(v, frozenset) else v for k, v in shown.items()}
-
-
 def state_view(world: World) -> dict[str, Any]:
     """Registrations, counters and what is going on."""
     return {
         "registrations": {d.id: world.sip.is_registered(d.id) for d in world.company.devices.values() if d.password},
         "counters": asdict(world.counters),
-        "faults": faults_view(world.faults),
+        "faults": world.faults.shown(),
         "subscriptions": len(world.subscriptions.items),
         "websockets": len(world.gateway.connections),
         "calls": [{"telephonySessionId": c.session_id, "state": c.state} for c in world.calls.values()],
