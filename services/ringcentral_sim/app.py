@@ -20,7 +20,7 @@ from services.ringcentral_sim.calls.legs import Legs
 from services.ringcentral_sim.clock import SystemClock
 from services.ringcentral_sim.config import SimulatorSettings
 from services.ringcentral_sim.control import api as control
-from services.ringcentral_sim.control import media
+from services.ringcentral_sim.control import floor, media
 from services.ringcentral_sim.domain.company import DESK_ID, Company, default_company
 from services.ringcentral_sim.domain.errors import ApiError
 from services.ringcentral_sim.domain.faults import Counters, Faults
@@ -206,7 +206,7 @@ def build_app(world: World) -> Starlette:
     async def socket(websocket: WebSocket) -> None:
         await serve_socket(websocket, world.gateway, app)
 
-    tables = (oauth, directory, groups, telephony, subscriptions, control)
+    tables = (oauth, directory, groups, telephony, subscriptions, control, floor)
     routes = [route for table in tables for route in table.routes(world)]
     app = Starlette(
         routes=[*routes, WebSocketRoute("/ws", socket), *media.websocket_routes(world)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -46,7 +47,7 @@ class FaultOptions(BaseModel):
     error_shape: ErrorShape | None = None
     event_reorder_s: float | None = Field(None, ge=0)
     slow_s: float | None = Field(None, ge=0)
-    chances: dict[Kind, float | DoseOption | None] = Field(default_factory=dict)
+    chances: dict[Kind, Annotated[float, Field(ge=0, le=1)] | DoseOption | None] = Field(default_factory=dict)
 
 
 SWITCHES = frozenset(FaultOptions.model_fields) - {"chances"}

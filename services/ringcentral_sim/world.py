@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from services.ringcentral_sim.calls.book import CallBook
 from services.ringcentral_sim.calls.legs import Legs
@@ -20,6 +21,9 @@ from services.ringcentral_sim.events.gateway import Gateway
 from services.ringcentral_sim.events.webhook import Webhooks
 from services.ringcentral_sim.tasks import Tasks
 from services.ringcentral_sim.timed_faults import TimedFaults
+
+if TYPE_CHECKING:
+    from services.ringcentral_sim.calls.floor import FloorDay
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,3 +49,4 @@ class World:
     sip: SipSide
     sip_addresses: SipAddresses = field(default_factory=SipAddresses)
     calls: dict[str, CallRun] = field(default_factory=dict)
+    floor: FloorDay | None = None

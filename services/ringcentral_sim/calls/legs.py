@@ -30,7 +30,7 @@ UNANSWERED_S = 15.0
 class Attempt:
     """One supervise request, accepted or not; `code` is the error's status and code.
 
-    `permitted`: a group lets this supervisor watch this agent.
+    `permitted`: a group lets this supervisor watch this agent; `monitored`: some group lets the agent be watched.
     """
 
     at: float
@@ -39,6 +39,7 @@ class Attempt:
     agent_id: str
     party_id: str | None
     permitted: bool
+    monitored: bool
     code: str | None = None
 
 
@@ -147,6 +148,7 @@ class Legs:
             agent_id=ask.agent_id,
             party_id=ask.party_id,
             permitted=self._company.may_supervise(ask.supervisor_id, ask.agent_id),
+            monitored=any(agent.id == ask.agent_id for agent in self._company.agents()),
             code=None if refused is None else f"{refused.status} {refused.code}",
         )
         self.attempts.setdefault(session_id, []).append(attempt)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -16,12 +15,11 @@ from starlette.routing import Route
 from services.ringcentral_sim.calls.audio import BadAudio
 from services.ringcentral_sim.calls.run import CallRun
 from services.ringcentral_sim.calls.start import BadCall, CallRequest, start_call
+from services.ringcentral_sim.control.bodies import bad, parsed
 from services.ringcentral_sim.domain.faults import KINDS
 from services.ringcentral_sim.domain.session import rfc3339
 from services.ringcentral_sim.fault_options import FaultOptions, apply
 from services.ringcentral_sim.world import World
-
-Body = TypeVar("Body", bound=BaseModel)
 
 
 class CallBody(BaseModel):
@@ -52,7 +50,7 @@ def routes(world: World) -> list[Route]:
     """The control endpoints and /healthz."""
 
     async def create(request: Request) -> Response:
-        body = await _parsed(request, CallBody)
+        body = await parsed(request, CallBody)
         if isinstance(body, Response):
             return body
         ask = CallRequest(
@@ -69,17 +67,17 @@ def routes(world: World) -> list[Route]:
         try:
             run = await start_call(world, ask)
         except (BadAudio, BadCall) as error:
-            return _bad(str(error))
+            return bad(str(error))
         return JSONResponse(call_view(world, run), status_code=201)
 
     async def show(request: Request) -> Response:
         run = world.calls.get(request.path_params["call"])
-        return JSONResponse(call_view(world, run)) if run else _bad("no such call", 404)
+        return JSONResponse(call_view(world, run)) if run else bad("no such call", 404)
 
     async def hang_up(request: Request) -> Response:
         run = world.calls.get(request.path_params["call"])
         if run is None:
-            return _bad("no such call", 404)
+            return bad("no such call", 404)
         run.hang_up()
         return JSONResponse(call_view(world, run))
 
@@ -87,7 +85,7 @@ def routes(world: World) -> list[Route]:
         return JSONResponse(state_view(world))
 
     async def set_faults(request: Request) -> Response:
-        body = await _parsed(request, FaultsBody)
+        body = await parsed(request, FaultsBody)
         if isinstance(body, Response):
             return body
         if body.all_off:
@@ -110,20 +108,6 @@ def routes(world: World) -> list[Route]:
         Route("/sim/faults", set_faults, methods=["POST"]),
         Route("/healthz", health, methods=["GET"]),
     ]
-
-
-async def _parsed(request: Request, model: type[Body]) -> Body | Response:
-    try:
-        return model.model_validate(json.loads(await request.body() or b"{}"))
-    except ValidationError as error:
-        first = error.errors()[0]
-        return _bad(f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}")
-    except ValueError:
-        return _bad("the body is not JSON")
-
-
-def _bad(why: str, status: int = 400) -> Response:
-    return JSONResponse({"error": why}, status_code=status)
 
 
 def call_view(world: World, run: CallRun) -> dict[str, Any]:
@@ -166,6 +150,8 @@ def state_view(world: World) -> dict[str, Any]:
     return {
         "registrations": {d.id: world.sip.is_registered(d.id) for d in world.company.devices.values() if d.password},
         "counters": asdict(world.counters),
+        "speed": world.settings.speed,
+        "media": world.settings.media,
         "faults": world.faults.shown(),
         "subscriptions": len(world.subscriptions.items),
         "websockets": len(world.gateway.connections),
