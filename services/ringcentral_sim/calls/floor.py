@@ -12,6 +12,7 @@ from services.ringcentral_sim.calls.run import CallRun
 from services.ringcentral_sim.calls.start import CallRequest, start_call
 from services.ringcentral_sim.domain.company import Company
 from services.ringcentral_sim.domain.day import DayOptions, PlannedCall, plan_day
+from services.ringcentral_sim.domain.faults import Spell
 from services.ringcentral_sim.domain.staffing import Floor, add_floor
 from services.ringcentral_sim.domain.truth import Supervised, Truth, tell
 from services.ringcentral_sim.world import World
@@ -29,6 +30,18 @@ class _Rules:
         staffed = [g for g in company.groups.values() if any("Monitoring" in p for p in g.members.values())]
         watched = frozenset(m for g in staffed for m, permissions in g.members.items() if "Monitored" in permissions)
         return cls(frozenset(e.id for e in company.agents()), watched)
+
+
+@dataclass(frozen=True, slots=True)
+class _Struck:
+    """Faults by session, and those that struck everybody."""
+
+    own: dict[str, list[Spell]]
+    everybody: list[Spell]
+
+    def during(self, session_id: str, began: float, end: float) -> list[Spell]:
+        common = [spell for spell in self.everybody if spell.from_s <= end and spell.to_s >= began]
+        return sorted([*self.own.get(session_id, []), *common], key=lambda spell: spell.from_s)
 
 
 class FloorDay:
@@ -101,9 +114,10 @@ class FloorDay:
 
     def calls(self) -> list[dict[str, Any]]:
         """Ground truth, one record a session; times in simulated seconds since the day began."""
-        strikes: dict[str | None, list[tuple[float, str]]] = {}
+        faults = _Struck({}, self._world.faults.spells(self._world.clock.monotonic()))
         for strike in self._world.faults.strikes:
-            strikes.setdefault(strike.call_id, []).append((strike.at_s, strike.kind))
+            if strike.call_id is not None:
+                faults.own.setdefault(strike.call_id, []).append(Spell(strike.kind, strike.at_s, strike.at_s))
         rules = _Rules.of(self._world.company)
         records: list[dict[str, Any]] = []
         for call in self.plan:
@@ -112,7 +126,7 @@ class FloorDay:
                 assert run is not None
                 record = self._settled.get(session_id)
                 if record is None:
-                    record = self._record(call, run, line, session_id, strikes, rules)
+                    record = self._record(call, run, line, session_id, faults, rules)
                     if run.state == "ended" and all(leg.ended_at for leg in self._world.legs.of(session_id)):
                         self._settled[session_id] = record
                 records.append(record)
@@ -124,16 +138,15 @@ class FloorDay:
         run: CallRun,
         line: str,
         session_id: str,
-        strikes: dict[str | None, list[tuple[float, str]]],
+        struck: _Struck,
         rules: _Rules,
     ) -> dict[str, Any]:
         truth = self._truth(session_id, rules)
         zero, now = self.began_s or 0.0, self._world.clock.monotonic()
         end = now if truth.ended_s is None else truth.ended_s
         began = truth.agents[0].answered_s if truth.agents else end
-        own = strikes.get(session_id, [])
-        of_all = [(at, kind) for at, kind in strikes.get(None, []) if began <= at <= end]
-        faults = sorted([*own, *of_all])
+        faults = struck.during(session_id, began, end)
+        last_fault = min(max((fault.to_s for fault in faults), default=began), end)
         attempts = self._world.legs.attempts.get(session_id, [])
 
         def at(instant: float | None) -> float | None:
@@ -181,8 +194,8 @@ class FloorDay:
             "outsideGroups": sum(not a.monitored or (a.code is None and not a.permitted) for a in attempts),
             "dropped": run.dropped_by_client,
             "endedS": at(truth.ended_s),
-            "faults": [{"kind": kind, "atS": at(when)} for when, kind in faults],
-            "livedAfterLastFaultS": round(end - max(began, faults[-1][0] if faults else began), 3),
+            "faults": [{"kind": f.kind, "fromS": at(f.from_s), "untilS": at(f.to_s)} for f in faults],
+            "livedAfterLastFaultS": round(end - max(began, last_fault), 3),
         }
 
     def _truth(self, session_id: str, rules: _Rules) -> Truth:

@@ -66,6 +66,15 @@ class Strike:
     call_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """A fault and the time that it lasted."""
+
+    kind: str
+    from_s: float
+    to_s: float
+
+
 @dataclass(slots=True, kw_only=True)
 class Faults:
     """Switches, chances and what came of them. `draw(kind)` gives the next number in [0, 1) of the kind's stream."""
@@ -90,7 +99,7 @@ class Faults:
     def dose(self, kind: Kind, dose: Dose | None, now: float) -> None:
         """Switch a chance on from `now`, or off with None; a window under way ends."""
         self.chances.pop(kind, None)
-        self._open.pop(kind, None)
+        self._close(kind, now)
         if dose is not None:
             self.chances[kind], self.since[kind] = dose, now
 
@@ -108,8 +117,7 @@ class Faults:
         for kind, decides in TIMED.items():
             dose = self.chances.get(kind)
             if dose is None or not dose.active(now - self.since[kind]):
-                if self._open.pop(kind, None):
-                    self.strikes.append(Strike(f"{kind}_over", now))
+                self._close(kind, now)
                 continue
             if kind in self._open:
                 continue
@@ -120,6 +128,10 @@ class Faults:
                 begun.append(kind)
                 self.strikes.extend(Strike(kind, now) for _ in struck)
         return begun
+
+    def _close(self, kind: Kind, now: float) -> None:
+        if self._open.pop(kind, None) is not None:
+            self.strikes.append(Strike(f"{kind}_over", now))
 
     @property
     def timed(self) -> bool:
@@ -153,6 +165,23 @@ class Faults:
     def http_error(self) -> int:
         """The status of the next injected server error."""
         return HTTP_ERRORS[int(self.draw("http_error.status") * len(HTTP_ERRORS)) % len(HTTP_ERRORS)]
+
+    def spells(self, now: float) -> list[Spell]:
+        """What struck everybody: windows from their start to their end (`now` while one lasts), and single moments."""
+        done: list[Spell] = []
+        open_at: dict[str, float] = {}
+        for strike in self.strikes:
+            if strike.call_id is not None:
+                continue
+            kind = strike.kind.removesuffix("_over")
+            if kind not in TIMED:
+                done.append(Spell(kind, strike.at_s, strike.at_s))
+            elif kind == strike.kind:
+                open_at.setdefault(kind, strike.at_s)
+            elif kind in open_at:
+                done.append(Spell(kind, open_at.pop(kind), strike.at_s))
+        done.extend(Spell(kind, start, now) for kind, start in open_at.items())
+        return sorted(done, key=lambda spell: spell.from_s)
 
     def injected(self) -> dict[str, int]:
         """Strikes by kind so far, ends of windows left out."""

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from services.ringcentral_sim.config import SimulatorSettings
-from services.ringcentral_sim.domain.faults import KINDS, TIMED, Dose, Faults
+from services.ringcentral_sim.domain.faults import KINDS, TIMED, Dose, Faults, Spell
 
 ME = "/account/~/extension/~"
 
@@ -47,6 +47,23 @@ def test_windows_open_and_close_once():
     begun = [t for t in range(210) if "ws_cut" in faults.tick(float(t), [])]
     assert begun == [0, 100, 200]
     assert [(s.kind, s.at_s) for s in faults.strikes][:3] == [("ws_cut", 0.0), ("ws_cut_over", 5.0), ("ws_cut", 100.0)]
+
+
+def test_windows_and_moments_that_struck_everybody_are_spells():
+    faults = Faults(draw=lambda kind: 0.0)
+    faults.dose("ws_cut", Dose(every_s=100, for_s=5), 0.0)
+    faults.dose("http_error", Dose(), 0.0)
+    for at in range(103):
+        faults.tick(float(at), [])
+    faults.hits("http_error", 50.0)
+    faults.hits("http_error", 51.0, "s-1")
+    assert faults.spells(104.0) == [
+        Spell("ws_cut", 0.0, 5.0),
+        Spell("http_error", 50.0, 50.0),
+        Spell("ws_cut", 100.0, 104.0),
+    ]
+    faults.dose("ws_cut", None, 103.0)
+    assert faults.spells(200.0)[-1] == Spell("ws_cut", 100.0, 103.0)
 
 
 def test_every_timed_kind_is_a_kind():
