@@ -16,7 +16,7 @@ Play a call:  curl -X POST HTTP/sim/calls -d '{"audio": "call.flac"}'   (left ag
 Watch it:     curl HTTP/sim/state
 Log in with the client id, client secret and JWT below; further users: sim-jwt-lead, sim-jwt-agent.
 
-Make it fail: curl -X POST HTTP/sim/faults -d '{"chances": {"event_lost": 0.02, "ws_cut": {"every_s": 600, "for_s": 9}}}'
+Make it fail: curl -X POST HTTP/sim/faults -d '{"chances": {"ws_cut": {"every_s": 600, "for_s": 9}}}'
               (what was injected: HTTP/sim/state; all kinds: services/ringcentral_sim/domain/faults.py)
 Play a day:   --media paper --speed 20, then curl -X POST HTTP/sim/floor -d '{"seed": 1, "agents": 300, "calls": 2000}'
               (progress: HTTP/sim/floor; what really happened to each call: HTTP/sim/floor/calls)

@@ -63,7 +63,7 @@ class Group:
 
 @dataclass(slots=True)
 class Company:
-    """The account as it stands; the groups change over REST, the rest is fixed at start."""
+    """The account as it stands; groups change over REST, and a floor's day hires more people."""
 
     account_id: str
     sip_domain: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from services.ringcentral_sim.domain.company import Company, Device, Extension, Group
+from services.ringcentral_sim.domain.company import ALL_PERMISSIONS, Company, Device, Extension, Group
 
 FIRST_SUPERVISOR = 700_201_000
 FIRST_AGENT = 700_202_000
@@ -33,6 +33,7 @@ def add_supervisors(company: Company, count: int) -> list[str]:
             number=str(3000 + number),
             name=f"Supervisor {number:03d}",
             direct_number=f"+1555012{number:04d}",
+            admin=True,
         )
         company.devices[device_id] = Device(
             id=device_id,
@@ -91,6 +92,7 @@ def _hire(company: Company, number: int) -> str:
             number=str(4000 + number),
             name=f"Floor Agent {number:03d}",
             direct_number=f"+1555013{number:04d}",
+            permissions=ALL_PERMISSIONS - {"Groups"},
         )
         company.devices[device_id] = Device(
             id=device_id, type="SoftPhone", name=f"Floor Agent {number:03d} app", extension_id=extension_id
