@@ -20,25 +20,33 @@ from services.ringcentral_sim.calls.legs import Legs
 from services.ringcentral_sim.clock import SystemClock
 from services.ringcentral_sim.config import SimulatorSettings
 from services.ringcentral_sim.control import api as control
-from services.ringcentral_sim.domain.company import Company, default_company
+from services.ringcentral_sim.control import floor, media
+from services.ringcentral_sim.domain.company import DESK_ID, Company, default_company
 from services.ringcentral_sim.domain.errors import ApiError
 from services.ringcentral_sim.domain.faults import Counters, Faults
+from services.ringcentral_sim.domain.pace import Pace
 from services.ringcentral_sim.domain.ports import Clock, SipSide, WebhookPoster
 from services.ringcentral_sim.domain.rate_limit import RateLimiter
+from services.ringcentral_sim.domain.staffing import MONITORING, add_supervisors, join
 from services.ringcentral_sim.domain.subscriptions import SubscriptionStore
 from services.ringcentral_sim.domain.tokens import TokenStore
 from services.ringcentral_sim.events.gateway import Gateway, GatewayLimits
 from services.ringcentral_sim.events.publisher import Publisher
 from services.ringcentral_sim.events.socket import serve_socket
 from services.ringcentral_sim.events.webhook import HttpxPoster, Webhooks
+from services.ringcentral_sim.fault_options import apply
+from services.ringcentral_sim.paper import PaperSipSide
 from services.ringcentral_sim.rest import directory, groups, oauth, subscriptions, telephony
 from services.ringcentral_sim.rest.gate import worded
 from services.ringcentral_sim.sip_bridge import SipBridge, accounts_of
 from services.ringcentral_sim.sip_off import NoSip
 from services.ringcentral_sim.tasks import Tasks
+from services.ringcentral_sim.timed_faults import TimedFaults
 from services.ringcentral_sim.world import World
 
 log = structlog.get_logger()
+# A request that comes so soon (of the client's seconds) after a first 429 was on its way before.
+RATE_GRACE_S = 0.25
 
 
 def new_id(prefix: str) -> str:
@@ -50,11 +58,26 @@ def _session_ids() -> tuple[str, str]:
     return f"a{secrets.token_hex(5)}z{secrets.token_hex(2)}", str(529_000_000_000 + secrets.randbelow(10**9))
 
 
+def _streams(seed: int) -> Callable[[str], float]:
+    """An endless stream of draws for each name, the same for the same seed."""
+    streams: dict[str, random.Random] = {}
+
+    def draw(name: str) -> float:
+        if name not in streams:
+            streams[name] = random.Random(f"{seed}:{name}")
+        return streams[name].random()
+
+    return draw
+
+
 def company_of(settings: SimulatorSettings) -> Company:
     """The seed company under these settings."""
-    return default_company(
+    company = default_company(
         sip_domain=settings.sip_domain, supervisor_jwt=settings.jwt, more_agents=settings.more_agents
     )
+    watchers = add_supervisors(company, settings.supervisors)
+    join(company, DESK_ID, watchers, MONITORING)
+    return company
 
 
 def build_world(
@@ -63,12 +86,14 @@ def build_world(
     sip: SipSide,
     poster: WebhookPoster,
     clock: Clock,
+    company: Company | None = None,
     session_ids: Callable[[], tuple[str, str]] = _session_ids,
 ) -> World:
-    """All parts of a simulator, not yet listening."""
-    company = company_of(settings)
+    """All parts of a simulator, not yet listening; `company` None makes the seed company."""
+    company = company or company_of(settings)
     counters, tasks, store = Counters(), Tasks(), SubscriptionStore()
-    faults = Faults(error_shape=settings.error_shape)
+    pace = Pace(settings.speed)
+    faults = Faults(error_shape=settings.error_shape, draw=_streams(settings.seed))
     delays = random.Random(settings.seed)
     low_ms, high_ms = settings.event_delay_min_ms, settings.event_delay_max_ms
     publisher = Publisher(
@@ -76,6 +101,7 @@ def build_world(
         tasks=tasks,
         store=store,
         counters=counters,
+        faults=faults,
         account_id=company.account_id,
         delay_s=lambda: delays.uniform(low_ms, high_ms) / 1000,
         new_uuid=lambda: str(secrets.randbelow(9 * 10**18) + 10**18),
@@ -90,6 +116,7 @@ def build_world(
         clock=clock,
         tasks=tasks,
         invite_delay_s=settings.invite_delay_ms / 1000,
+        max_legs_per_device=settings.max_legs_per_device,
     )
     gateway = Gateway(
         limits=GatewayLimits(
@@ -97,10 +124,12 @@ def build_world(
             recovery_s=settings.ws_recovery_timeout_s,
             idle_s=settings.ws_idle_timeout_s,
             absolute_s=settings.ws_absolute_timeout_s,
+            pace=pace,
         ),
         clock=clock,
         store=store,
         counters=counters,
+        faults=faults,
         new_id=new_id,
     )
     webhooks = Webhooks(
@@ -112,18 +141,20 @@ def build_world(
         allow_http=settings.webhook_allow_http,
     )
     publisher.transports = {"WebSocket": gateway, "WebHook": webhooks}
+    tokens = TokenStore(
+        new_id,
+        issue_refresh_tokens=settings.issue_refresh_tokens,
+        max_sessions=settings.max_sessions,
+        access_ttl_s=settings.access_token_ttl_s,
+    )
     return World(
         settings=settings,
         company=company,
         clock=clock,
         tasks=tasks,
         new_id=new_id,
-        tokens=TokenStore(
-            new_id,
-            issue_refresh_tokens=settings.issue_refresh_tokens,
-            max_sessions=settings.max_sessions,
-            access_ttl_s=settings.access_token_ttl_s,
-        ),
+        pace=pace,
+        tokens=tokens,
         limiter=RateLimiter(
             {
                 "light": settings.rate_light,
@@ -132,6 +163,8 @@ def build_world(
                 "auth": settings.rate_auth,
             },
             penalty_s=settings.rate_penalty_s,
+            grace_s=RATE_GRACE_S * settings.speed,
+            pace=pace,
         ),
         faults=faults,
         counters=counters,
@@ -140,13 +173,18 @@ def build_world(
         legs=legs,
         gateway=gateway,
         webhooks=webhooks,
+        timed_faults=TimedFaults(
+            faults=faults, clock=clock, tasks=tasks, company=company, gateway=gateway, tokens=tokens
+        ),
         sip=sip,
     )
 
 
 async def start_world(world: World) -> None:
-    """Bind the SIP side. OSError when a port is taken."""
+    """Bind the SIP side and begin with the configured faults. OSError when a port is taken."""
     world.sip_addresses = await world.sip.start()
+    apply(world.settings.first_faults(), world.faults, world.clock.monotonic())
+    world.timed_faults.ensure()
 
 
 async def stop_world(world: World) -> None:
@@ -168,17 +206,24 @@ def build_app(world: World) -> Starlette:
     async def socket(websocket: WebSocket) -> None:
         await serve_socket(websocket, world.gateway, app)
 
-    tables = (oauth, directory, groups, telephony, subscriptions, control)
+    tables = (oauth, directory, groups, telephony, subscriptions, control, floor)
     routes = [route for table in tables for route in table.routes(world)]
     app = Starlette(
-        routes=[*routes, WebSocketRoute("/ws", socket)],
+        routes=[*routes, WebSocketRoute("/ws", socket), *media.websocket_routes(world)],
         exception_handlers={HTTPException: unknown, Exception: unknown},
     )
     return app
 
 
 def build_simulator(settings: SimulatorSettings) -> tuple[World, Starlette]:
-    """A simulator on the real clock, with its SIP side when settings.sip_enabled."""
-    sip: SipSide = SipBridge(accounts_of(company_of(settings)), settings) if settings.sip_enabled else NoSip()
-    world = build_world(settings, sip=sip, poster=HttpxPoster(settings.webhook_timeout_s), clock=SystemClock())
+    """A simulator on the real clock, with the SIP side that the settings name."""
+    clock, company = SystemClock(settings.speed), company_of(settings)
+    poster = HttpxPoster(settings.webhook_timeout_s)
+    if settings.media == "paper":
+        paper = PaperSipSide(company, clock)
+        world = build_world(settings, sip=paper, poster=poster, clock=clock, company=company)
+        paper.on_registered = world.faults.reclaim
+    else:
+        sip: SipSide = SipBridge(accounts_of(company), settings) if settings.sip_enabled else NoSip()
+        world = build_world(settings, sip=sip, poster=poster, clock=clock, company=company)
     return world, build_app(world)

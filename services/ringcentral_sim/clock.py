@@ -1,4 +1,4 @@
-"""The real clock: UTC wall time, and the running event loop's time."""
+"""The real clock: UTC wall time, and simulated seconds that may pass faster than real ones."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ from datetime import UTC, datetime
 
 
 class SystemClock:
-    """Implements `domain.ports.Clock`; needs a running loop."""
+    """Implements `domain.ports.Clock`; needs a running loop. `speed` simulated seconds pass in a real one.
+
+    Only durations are compressed. `now` is real, because a client compares the times that it reads with its own.
+    """
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self._speed = speed
 
     def now(self) -> datetime:
-        """Aware UTC."""
+        """Aware UTC, real."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """The loop's own time, which `SuperviseLeg.play` counts in."""
-        return asyncio.get_running_loop().time()
+        """Simulated seconds; at speed 1 the loop's own time, which `SuperviseLeg.play` counts in."""
+        return asyncio.get_running_loop().time() * self._speed
 
     async def sleep(self, seconds: float) -> None:
-        """Yield at least once."""
-        await asyncio.sleep(max(0.0, seconds))
+        """Wait simulated seconds; yields at least once."""
+        await asyncio.sleep(max(0.0, seconds) / self._speed)

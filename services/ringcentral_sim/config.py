@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.ringcentral_sim.domain.errors import ErrorShape
+from services.ringcentral_sim.fault_options import FaultOptions
 
 
 class SimulatorSettings(BaseSettings):
-    """One frozen settings object; times are in the unit that the name ends with."""
+    """One frozen settings object; times are in the unit that the name ends with, and simulated (see `domain.pace`)."""
 
-    model_config = SettingsConfigDict(env_prefix="RINGCENTRAL_SIM_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="RINGCENTRAL_SIM_", frozen=True, extra="ignore", validate_default=True)
 
     host: str = Field("127.0.0.1", description="address the HTTP server binds")
     port: int = Field(8090, ge=0, le=65535, description="HTTP port; 0 takes a free one")
@@ -36,7 +37,14 @@ class SimulatorSettings(BaseSettings):
     rate_penalty_s: float = Field(60.0, ge=0, description="penalty, restarted by each request in it")
 
     more_agents: int = Field(0, ge=0, le=500, description="monitored agents beyond the five of the seed")
-    error_shape: ErrorShape = Field("errors", description="error bodies: errors, both or top")
+    supervisors: int = Field(
+        0, ge=0, le=200, description="supervisors beyond the two of the seed (sim-jwt-supervisor-N)"
+    )
+    error_shape: ErrorShape = Field("errors", description="error bodies: errors, both, top, oauth, html, empty, mixed")
+    faults: str = Field("", description="faults to begin with: JSON as POST /sim/faults takes it")
+    speed: float = Field(1.0, gt=0, le=200, description="simulated seconds in a real one; above 1 needs media=paper")
+    media: Literal["sip", "paper"] = Field("sip", description="supervision by real SIP, or by messages on /sim/media")
+    max_legs_per_device: int = Field(0, ge=0, description="supervise calls a device takes before 486; 0 is no limit")
 
     sip_enabled: bool = Field(True, description="false starts no SIP server: supervision is then refused")
     sip_host: str = Field("127.0.0.1", description="address the SIP and RTP sockets bind")
@@ -72,3 +80,26 @@ class SimulatorSettings(BaseSettings):
     )
     start_audio_timeout_ms: int = Field(8000, ge=0, description="longest wait of start_audio=supervised")
     audio_root: Path | None = Field(None, description="folder that relative audio paths start from")
+
+    @field_validator("faults")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        if text:
+            try:
+                FaultOptions.model_validate_json(text)
+            except ValidationError as error:
+                first = error.errors()[0]
+                where = ".".join(map(str, first["loc"])) or "not JSON"
+                raise ValueError(f"{where}: {first['msg']}") from None
+        return text
+
+    @field_validator("media")
+    @classmethod
+    def _no_fast_sip(cls, media: str, info: ValidationInfo) -> str:
+        if media == "sip" and info.data.get("speed", 1.0) != 1.0:
+            raise ValueError("a speed other than 1 needs media=paper: SIP and RTP run in real time")
+        return media
+
+    def first_faults(self) -> FaultOptions:
+        """The faults to begin with."""
+        return FaultOptions.model_validate_json(self.faults or "{}")

@@ -43,15 +43,16 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Both sides of a conversation, equally long."""
+    """Both sides of a conversation, equally long; one without samples is `silent_s` of silence."""
 
     agent: Samples
     customer: Samples
+    silent_s: float = 0.0
 
     @property
     def duration_s(self) -> float:
         """Length in seconds."""
-        return len(self.agent.data) / RATE_HZ
+        return self.silent_s or len(self.agent.data) / RATE_HZ
 
     def side(self, name: str) -> Samples:
         """`agent`, `customer`, `mixed` (both) or `none` (silence)."""
@@ -68,9 +69,9 @@ class Recording:
 
 
 def silent_recording(duration_s: float) -> Recording:
-    """For calls without a file."""
-    quiet = Samples(np.zeros(int(duration_s * RATE_HZ), dtype=np.int16))
-    return Recording(quiet, quiet)
+    """For calls without a file; it takes no memory, whatever its length."""
+    quiet = Samples(np.zeros(0, dtype=np.int16))
+    return Recording(quiet, quiet, duration_s)
 
 
 def load_recording(path: Path) -> Recording:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from services.ringcentral_sim.domain.errors import not_found
 from services.ringcentral_sim.domain.ports import Clock
 from services.ringcentral_sim.domain.session import Party, Session, rfc3339
+from services.ringcentral_sim.domain.truth import Change
 
 Publish = Callable[[Session, Party, datetime], None]
 
@@ -18,6 +19,7 @@ Publish = Callable[[Session, Party, datetime], None]
 class _Entry:
     session: Session
     ended_at: datetime | None = None
+    changes: list[Change] = field(default_factory=list)
 
 
 class CallBook:
@@ -43,6 +45,7 @@ class CallBook:
         entry.session = entry.session.put(party)
         if entry.session.over and entry.ended_at is None:
             entry.ended_at = now
+        entry.changes.append(Change(self._clock.monotonic(), party))
         self._publish(entry.session, party, now)
         return entry.session
 
@@ -50,6 +53,10 @@ class CallBook:
         """The session, over or not."""
         entry = self._entries.get(session_id)
         return entry.session if entry else None
+
+    def changes(self, session_id: str) -> list[Change]:
+        """Every change of the session so far, in order."""
+        return self._entries[session_id].changes
 
     def live(self, session_id: str) -> Session:
         """404 CMN-102 once the call is over."""
@@ -59,7 +66,7 @@ class CallBook:
         return entry.session
 
     def active_calls(self, extension_id: str | None, *, lag_s: float, linger_s: float) -> list[dict[str, Any]]:
-        """Call-log records, newest first: late by `lag_s`, kept `linger_s` after the end."""
+        """Call-log records, newest first: late by `lag_s`, kept `linger_s` after the end (both real seconds)."""
         now = self._clock.now()
         records: list[dict[str, Any]] = []
         for entry in reversed(self._entries.values()):

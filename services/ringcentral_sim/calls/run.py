@@ -11,9 +11,9 @@ import structlog
 from services.ringcentral_sim.calls.audio import RATE_HZ, Recording, source_at
 from services.ringcentral_sim.calls.book import CallBook
 from services.ringcentral_sim.calls.legs import Leg, Legs
-from services.ringcentral_sim.domain.flows import Flow, Step, talk_steps
+from services.ringcentral_sim.domain.flows import Flow, Line, Step, talk_steps
 from services.ringcentral_sim.domain.ports import Clock
-from services.ringcentral_sim.domain.session import Endpoint, Party
+from services.ringcentral_sim.domain.session import Endpoint, Party, Peer
 
 log = structlog.get_logger()
 LEAD_S = 0.1
@@ -23,7 +23,7 @@ CLOSING_GAP_S = 0.04
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallPlan:
-    """What to play: `people` names each role's endpoint and `wait_supervised_s` None starts at the answer."""
+    """What to play: `people` names each person's endpoint and `wait_supervised_s` None starts at the answer."""
 
     flow: Flow
     people: dict[str, Endpoint]
@@ -44,12 +44,16 @@ class CallRun:
         self.audio_started_at: datetime | None = None
         self.answered_at: datetime | None = None
         self.party_ids: dict[str, str] = {}
+        # A flow may open a second session beside the call's own.
+        self.lines: dict[Line, str] = {"main": session_id}
         self._book = book
         self._legs = legs
         self._clock = clock
         self._audio_zero: float | None = None
         self._heard = asyncio.Event()
         self._hung_up = asyncio.Event()
+        self.ended_at: datetime | None = None
+        self.dropped_by_client = False
         legs.listeners[session_id] = self
 
     def hang_up(self) -> None:
@@ -141,7 +145,8 @@ class CallRun:
             await self._clock.sleep(left)
 
     def _take(self, step: Step) -> None:
-        session = self._book.any(self.session_id)
+        session_id = self._line(self.plan.flow.role(step.role).line)
+        session = self._book.any(session_id)
         assert session is not None
         known = session.party(self.party_ids.get(step.role, ""))
         if known is None:
@@ -149,10 +154,30 @@ class CallRun:
             known = self._new_party(step.role, self.party_ids[step.role])
         elif not known.live:
             return
-        moved = known.moved(step.code, step.reason, missed=step.missed)
-        self._book.put(self.session_id, moved)
-        if not moved.live:
-            self._legs.hang_up(self.session_id, monitored=moved.id)
+        moved = known.moved(
+            step.code,
+            step.reason,
+            missed=step.missed,
+            muted=step.muted,
+            park_id=step.park,
+            peer=self._peer(step.peer) if step.peer else None,
+        )
+        session = self._book.put(session_id, moved)
+        if session.over:
+            self._legs.hang_up(session_id)
+        elif not moved.live:
+            self._legs.hang_up(session_id, monitored=moved.id)
+
+    def _line(self, line: Line) -> str:
+        if line not in self.lines:
+            self.lines[line] = self._book.open().id
+            self._legs.listeners[self.lines[line]] = self
+        return self.lines[line]
+
+    def _peer(self, key: str) -> Peer:
+        session = self._book.any(self._line(self.plan.flow.role(key).line))
+        assert session is not None
+        return Peer(session.id, session.session_id, self.party_ids[key])
 
     def _new_party(self, key: str, party_id: str) -> Party:
         role, people = self.plan.flow.role(key), self.plan.people
@@ -162,7 +187,8 @@ class CallRun:
             direction=role.direction,
             origin=people[role.origin],
             target=people[role.target],
-            extension_id=people[key].extension_id,
+            extension_id=people[role.who].extension_id,
+            queue_call=role.queue,
         )
 
     async def _close(self) -> None:
@@ -170,6 +196,7 @@ class CallRun:
             if key in self.party_ids:
                 self._take(Step(0, key, "Disconnected"))
                 await self._clock.sleep(CLOSING_GAP_S)
-        self.state = "ended"
-        self._legs.hang_up(self.session_id)
-        self._legs.listeners.pop(self.session_id, None)
+        self.state, self.ended_at = "ended", self._clock.now()
+        for session_id in self.lines.values():
+            self._legs.hang_up(session_id)
+            self._legs.listeners.pop(session_id, None)

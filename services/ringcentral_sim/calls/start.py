@@ -10,7 +10,8 @@ from pathlib import Path
 from services.ringcentral_sim.calls.audio import Recording, load_recording, silent_recording
 from services.ringcentral_sim.calls.run import CallPlan, CallRun
 from services.ringcentral_sim.domain.company import Company, Extension
-from services.ringcentral_sim.domain.flows import FLOWS, Flow
+from services.ringcentral_sim.domain.flow_table import FLOWS
+from services.ringcentral_sim.domain.flows import Flow
 from services.ringcentral_sim.domain.session import Endpoint
 from services.ringcentral_sim.world import World
 
@@ -34,6 +35,7 @@ class CallRequest:
     start_audio: str | None = None
     customer_number: str = "+15550100111"
     customer_name: str = "CALLER"
+    colleague_ids: tuple[str, ...] = ()
 
 
 async def start_call(world: World, ask: CallRequest) -> CallRun:
@@ -49,7 +51,7 @@ async def start_call(world: World, ask: CallRequest) -> CallRun:
         raise BadCall("start_audio must be answered or supervised")
     plan = CallPlan(
         flow=flow,
-        people=people(world.company, flow, agent, ask.customer_number, ask.customer_name),
+        people=people(world.company, flow, agent, ask.customer_number, ask.customer_name, ask.colleague_ids),
         account_id=world.company.account_id,
         recording=recording,
         holds=ask.holds,
@@ -68,11 +70,14 @@ async def _play(world: World, run: CallRun) -> None:
     world.counters.calls_ended += 1
 
 
-def people(company: Company, flow: Flow, agent: Extension, number: str, name: str) -> dict[str, Endpoint]:
-    """An endpoint for each role; colleagues are agents other than the one of the call."""
-    colleagues = iter([e for e in company.agents() if e.id != agent.id])
+def people(
+    company: Company, flow: Flow, agent: Extension, number: str, name: str, colleague_ids: Sequence[str] = ()
+) -> dict[str, Endpoint]:
+    """An endpoint for each person; colleagues are those named, else agents other than the one of the call."""
+    others = (e for e in company.agents() if e.id != agent.id)
+    colleagues = iter([company.extensions[i] for i in colleague_ids] if colleague_ids else others)
     made: dict[str, Endpoint] = {}
-    for role in flow.roles:
+    for role in flow.persons:
         match role.kind:
             case "pstn":
                 made[role.key] = Endpoint(phone_number=number, name=name)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -16,13 +15,11 @@ from starlette.routing import Route
 from services.ringcentral_sim.calls.audio import BadAudio
 from services.ringcentral_sim.calls.run import CallRun
 from services.ringcentral_sim.calls.start import BadCall, CallRequest, start_call
-from services.ringcentral_sim.domain.errors import ErrorShape
-from services.ringcentral_sim.domain.faults import Faults, InviteFault
-from services.ringcentral_sim.domain.ports import MonitoringHeaders
+from services.ringcentral_sim.control.bodies import bad, parsed
+from services.ringcentral_sim.domain.faults import KINDS
 from services.ringcentral_sim.domain.session import rfc3339
+from services.ringcentral_sim.fault_options import FaultOptions, apply
 from services.ringcentral_sim.world import World
-
-Body = TypeVar("Body", bound=BaseModel)
 
 
 class CallBody(BaseModel):
@@ -41,27 +38,19 @@ class CallBody(BaseModel):
     customer_name: str = "CALLER"
 
 
-class FaultsBody(BaseModel):
-    """POST /sim/faults: only what is named changes; the last two act at once."""
+class FaultsBody(FaultOptions):
+    """POST /sim/faults: only what is named changes; the last three act at once."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    monitoring_headers: MonitoringHeaders | None = None
-    invite: InviteFault | None = None
-    late_offer: bool | None = None
-    two_media_lines: bool | None = None
-    offline_devices: frozenset[str] | None = None
-    disabled_filters: frozenset[str] | None = None
-    error_shape: ErrorShape | None = None
     drop_websockets: bool = False
     kill_tokens: bool = False
+    all_off: bool = False
 
 
 def routes(world: World) -> list[Route]:
     """The control endpoints and /healthz."""
 
     async def create(request: Request) -> Response:
-        body = await _parsed(request, CallBody)
+        body = await parsed(request, CallBody)
         if isinstance(body, Response):
             return body
         ask = CallRequest(
@@ -78,17 +67,17 @@ def routes(world: World) -> list[Route]:
         try:
             run = await start_call(world, ask)
         except (BadAudio, BadCall) as error:
-            return _bad(str(error))
+            return bad(str(error))
         return JSONResponse(call_view(world, run), status_code=201)
 
     async def show(request: Request) -> Response:
         run = world.calls.get(request.path_params["call"])
-        return JSONResponse(call_view(world, run)) if run else _bad("no such call", 404)
+        return JSONResponse(call_view(world, run)) if run else bad("no such call", 404)
 
     async def hang_up(request: Request) -> Response:
         run = world.calls.get(request.path_params["call"])
         if run is None:
-            return _bad("no such call", 404)
+            return bad("no such call", 404)
         run.hang_up()
         return JSONResponse(call_view(world, run))
 
@@ -96,14 +85,17 @@ def routes(world: World) -> list[Route]:
         return JSONResponse(state_view(world))
 
     async def set_faults(request: Request) -> Response:
-        body = await _parsed(request, FaultsBody)
+        body = await parsed(request, FaultsBody)
         if isinstance(body, Response):
             return body
-        for name, value in body.model_dump(exclude={"drop_websockets", "kill_tokens"}, exclude_none=True).items():
-            setattr(world.faults, name, value)
+        if body.all_off:
+            for kind in KINDS:
+                world.faults.dose(kind, None, world.clock.monotonic())
+        apply(body, world.faults, world.clock.monotonic())
+        world.timed_faults.ensure()
         dropped = world.gateway.drop_all() if body.drop_websockets else 0
         killed = world.tokens.kill_all() if body.kill_tokens else 0
-        return JSONResponse({**faults_view(world.faults), "dropped_websockets": dropped, "killed_tokens": killed})
+        return JSONResponse({**world.faults.shown(), "dropped_websockets": dropped, "killed_tokens": killed})
 
     async def health(request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -116,20 +108,6 @@ def routes(world: World) -> list[Route]:
         Route("/sim/faults", set_faults, methods=["POST"]),
         Route("/healthz", health, methods=["GET"]),
     ]
-
-
-async def _parsed(request: Request, model: type[Body]) -> Body | Response:
-    try:
-        return model.model_validate(json.loads(await request.body() or b"{}"))
-    except ValidationError as error:
-        first = error.errors()[0]
-        return _bad(f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}")
-    except ValueError:
-        return _bad("the body is not JSON")
-
-
-def _bad(why: str, status: int = 400) -> Response:
-    return JSONResponse({"error": why}, status_code=status)
 
 
 def call_view(world: World, run: CallRun) -> dict[str, Any]:
@@ -167,18 +145,14 @@ def _time(at: datetime | None) -> str | None:
     return rfc3339(at) if at else None
 
 
-def faults_view(faults: Faults) -> dict[str, Any]:
-    """The switches; sets become sorted lists."""
-    shown: dict[str, Any] = {f.name: getattr(faults, f.name) for f in fields(faults)}
-    return {k: sorted(v) if isinstance(v, frozenset) else v for k, v in shown.items()}
-
-
 def state_view(world: World) -> dict[str, Any]:
     """Registrations, counters and what is going on."""
     return {
         "registrations": {d.id: world.sip.is_registered(d.id) for d in world.company.devices.values() if d.password},
         "counters": asdict(world.counters),
-        "faults": faults_view(world.faults),
+        "speed": world.settings.speed,
+        "media": world.settings.media,
+        "faults": world.faults.shown(),
         "subscriptions": len(world.subscriptions.items),
         "websockets": len(world.gateway.connections),
         "calls": [{"telephonySessionId": c.session_id, "state": c.state} for c in world.calls.values()],

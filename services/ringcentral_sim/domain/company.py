@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 ACCOUNT_ID = "700200001"
 SUPERVISOR_ID = "700200300"
 SUPERVISOR_DEVICE_ID = "801000000001"
+DESK_ID = "900100"
 ALL_PERMISSIONS = frozenset(
     {
         "CallControl",
@@ -62,7 +63,7 @@ class Group:
 
 @dataclass(slots=True)
 class Company:
-    """The account as it stands; the groups change over REST, the rest is fixed at start."""
+    """The account as it stands; groups change over REST, and a floor's day hires more people."""
 
     account_id: str
     sip_domain: str
@@ -95,7 +96,7 @@ class Company:
 def default_company(*, sip_domain: str, supervisor_jwt: str, more_agents: int = 0) -> Company:
     """Two supervisors, five agents (Dee is in no group) and the extensions of other types that a company has.
 
-    The supervisors are admins; the others may not change groups. `more_agents` adds numbered agents.
+    The supervisors are admins; the others may not change groups. `more_agents` adds numbered agents to Desk A.
     """
     people = [
         Extension(id=SUPERVISOR_ID, number="101", name="Assist Bot", direct_number="+15550100101", admin=True),
@@ -151,6 +152,6 @@ def default_company(*, sip_domain: str, supervisor_jwt: str, more_agents: int = 
         devices[device_id] = Device(id=device_id, type="SoftPhone", name=f"{agent.name} app", extension_id=agent.id)
     monitored = {e.id: ("Monitored",) for e in staff if e.name != "Agent Dee"}
     watchers = {e.id: ("Monitoring",) for e in people}
-    groups = {"900100": Group("900100", "Desk A", members={**watchers, **monitored})}
+    groups = {DESK_ID: Group(DESK_ID, "Desk A", members={**watchers, **monitored})}
     jwts = {supervisor_jwt: SUPERVISOR_ID, "sim-jwt-lead": "700200310", "sim-jwt-agent": staff[0].id}
     return Company(ACCOUNT_ID, sip_domain, "+15550100999", extensions, devices, groups, jwts)

@@ -1,11 +1,17 @@
-"""Errors as the platform words them, in the three body shapes seen in the field."""
+"""Errors as the platform words them, in the six body shapes that a client has to bear.
+
+`errors` is documented; `both` repeats the error at top level, `top` is that alone; `oauth` is what the token endpoint
+says; `html` is a load balancer's page, and `empty` has no body at all. `mixed` draws one of the six for each error.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-ErrorShape = Literal["errors", "both", "top"]
+PlainShape = Literal["errors", "both", "top", "oauth", "html", "empty"]
+ErrorShape = Literal["errors", "both", "top", "oauth", "html", "empty", "mixed"]
+PLAIN_SHAPES: tuple[PlainShape, ...] = get_args(PlainShape)
 
 
 @dataclass(slots=True)
@@ -20,22 +26,29 @@ class ApiError(Exception):
     headers: dict[str, str] = field(default_factory=dict)
     oauth: str | None = None
 
-    def body(self, shape: ErrorShape = "errors") -> dict[str, Any]:
-        """JSON body in the chosen shape; the token endpoint adds OAuth's own `error`."""
+    def body(self, shape: PlainShape = "errors") -> dict[str, Any]:
+        """JSON body in the chosen shape, that of `errors` where it has none.
+
+        The token endpoint always adds OAuth's own `error`.
+        """
         one: dict[str, Any] = {"errorCode": self.code, "message": self.message}
         if self.parameter is not None:
             one["parameterName"] = self.parameter
         if self.value is not None:
             one["parameterValue"] = self.value
-        if self.oauth is not None:
-            return {"error": self.oauth, "error_description": self.message, "errors": [one]}
+        if self.oauth is not None or shape == "oauth":
+            return {"error": self.oauth or "invalid_request", "error_description": self.message, "errors": [one]}
         match shape:
-            case "errors":
+            case "errors" | "html" | "empty":
                 return {"errors": [one]}
             case "top":
                 return {"errorCode": self.code, "message": self.message}
             case "both":
                 return {**one, "errors": [one]}
+
+    def text(self) -> str:
+        """The page of shape `html`."""
+        return f"<html><head><title>{self.status}</title></head><body><h1>{self.status} Error</h1></body></html>"
 
 
 def not_found(parameter: str, value: str) -> ApiError:

@@ -1,18 +1,22 @@
-"""Call flows as data: who takes part and which party changes status when."""
+"""Call flows as data: who takes part and which party changes status when. The flows are in `flow_table`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["pstn", "agent", "colleague", "menu"]
 Side = Literal["agent", "customer", "none"]
+# A second session that the agent, or a colleague, opens beside the call: a consultation or a pick-up.
+Line = Literal["main", "second"]
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A part to play: what it is, the side of the recording it speaks, and its from/to roles."""
+    """A party to play: what it is, the side of the recording it speaks, and whose endpoints its from and to are.
+
+    `person` is set on the further parties of someone who has one already; `line` is the session it belongs to.
+    """
 
     key: str
     kind: Kind
@@ -20,22 +24,39 @@ class Role:
     direction: Literal["Inbound", "Outbound"]
     origin: str
     target: str
+    person: str = ""
+    line: Line = "main"
+    queue: bool = False
+
+    @property
+    def who(self) -> str:
+        """The key of the person."""
+        return self.person or self.key
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """At `at_ms` the role's party takes this status; a role's first step creates its party."""
+    """At `at_ms` the role's party takes this status; a role's first step creates its party.
+
+    `peer` is the role whose party in the other session a `Gone` one went on as; `muted` None changes nothing.
+    """
 
     at_ms: int
     role: str
     code: str
     reason: str | None = None
     missed: bool = False
+    muted: bool | None = None
+    park: str | None = None
+    peer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """`opening` counts from the start of the call, `during` from the request's `flow_at_ms` in the audio."""
+    """`opening` counts from the start of the call, `during` from the request's `flow_at_ms` in the audio.
+
+    `holder` is the role whose party shows a hold. `during_ms` is how long `during` lasts.
+    """
 
     name: str
     roles: tuple[Role, ...]
@@ -43,112 +64,31 @@ class Flow:
     during: tuple[Step, ...] = ()
     plays: bool = True
     closing: tuple[str, ...] = ("agent", "customer")
+    holder: str = "agent"
 
     def role(self, key: str) -> Role:
         """The role by key; KeyError when the flow has none."""
         return {r.key: r for r in self.roles}[key]
 
+    @property
+    def persons(self) -> tuple[Role, ...]:
+        """The first role of each person."""
+        return tuple(r for r in self.roles if not r.person)
 
-_CALLER = Role("customer", "pstn", "customer", "Outbound", "customer", "agent")
-_AGENT = Role("agent", "agent", "agent", "Inbound", "customer", "agent")
-_DIRECT = (
-    Step(0, "customer", "Setup"),
-    Step(40, "agent", "Setup"),
-    Step(80, "customer", "Answered"),
-    Step(140, "agent", "Proceeding"),
-    Step(900, "agent", "Answered"),
-)
-
-_ALL = (
-    Flow("inbound", (_CALLER, _AGENT), _DIRECT),
-    Flow(
-        "ivr",
-        (_CALLER, Role("menu", "menu", "none", "Inbound", "customer", "menu"), _AGENT),
-        (
-            Step(0, "customer", "Setup"),
-            Step(40, "menu", "Setup"),
-            Step(80, "customer", "Answered"),
-            Step(1500, "menu", "Disconnected"),
-            Step(1540, "agent", "Setup"),
-            Step(1640, "agent", "Proceeding"),
-            Step(2400, "agent", "Answered"),
-        ),
-    ),
-    Flow(
-        "outbound",
-        (
-            Role("agent", "agent", "agent", "Outbound", "agent", "customer"),
-            Role("customer", "pstn", "customer", "Inbound", "agent", "customer"),
-        ),
-        (
-            Step(0, "agent", "Setup"),
-            Step(60, "customer", "Proceeding"),
-            Step(120, "agent", "Proceeding"),
-            Step(1200, "customer", "Answered"),
-            Step(1240, "agent", "Answered"),
-        ),
-    ),
-    Flow(
-        "internal",
-        (Role("customer", "colleague", "customer", "Outbound", "customer", "agent"), _AGENT),
-        (
-            Step(0, "customer", "Setup"),
-            Step(40, "agent", "Setup"),
-            Step(80, "customer", "Answered"),
-            Step(140, "agent", "Proceeding"),
-            Step(900, "agent", "Answered"),
-        ),
-        closing=("customer", "agent"),
-    ),
-    Flow(
-        "conference",
-        (_CALLER, _AGENT, Role("third", "colleague", "none", "Inbound", "agent", "third")),
-        _DIRECT,
-        (
-            Step(0, "third", "Setup"),
-            Step(100, "third", "Proceeding"),
-            Step(900, "third", "Answered"),
-        ),
-        closing=("third", "agent", "customer"),
-    ),
-    Flow(
-        "blind_transfer",
-        (_CALLER, _AGENT, Role("second", "colleague", "agent", "Inbound", "customer", "second")),
-        _DIRECT,
-        (
-            Step(0, "agent", "Disconnected", "BlindTransfer"),
-            Step(40, "second", "Setup"),
-            Step(140, "second", "Proceeding"),
-            Step(900, "second", "Answered"),
-        ),
-        closing=("second", "customer"),
-    ),
-    Flow(
-        "missed",
-        (_CALLER, _AGENT),
-        (
-            Step(0, "customer", "Setup"),
-            Step(40, "agent", "Setup"),
-            Step(80, "customer", "Answered"),
-            Step(140, "agent", "Proceeding"),
-            Step(2000, "agent", "Disconnected", "NoAnswer", missed=True),
-            Step(2040, "customer", "Disconnected"),
-        ),
-        plays=False,
-    ),
-)
-
-FLOWS: Mapping[str, Flow] = {flow.name: flow for flow in _ALL}
+    @property
+    def during_ms(self) -> int:
+        """How long the flow's own happenings take."""
+        return self.during[-1].at_ms if self.during else 0
 
 
-def hold_steps(holds: tuple[tuple[int, int], ...]) -> tuple[Step, ...]:
-    """The agent's party on Hold and Answered again, at ms of the recording."""
-    return tuple(
-        step for start, end in holds for step in (Step(start, "agent", "Hold"), Step(end, "agent", "Answered"))
-    )
+def hold_steps(holds: tuple[tuple[int, int], ...], holder: str = "agent") -> tuple[Step, ...]:
+    """The holder's party on Hold and Answered again, at ms of the recording."""
+    return tuple(step for start, end in holds for step in (Step(start, holder, "Hold"), Step(end, holder, "Answered")))
 
 
 def talk_steps(flow: Flow, holds: tuple[tuple[int, int], ...], flow_at_ms: int) -> tuple[Step, ...]:
     """Everything that happens while the recording plays, in time order, at ms of the recording."""
-    shifted = tuple(Step(s.at_ms + flow_at_ms, s.role, s.code, s.reason, s.missed) for s in flow.during)
-    return tuple(sorted((*shifted, *hold_steps(holds)), key=lambda s: s.at_ms))
+    shifted = tuple(
+        Step(s.at_ms + flow_at_ms, s.role, s.code, s.reason, s.missed, s.muted, s.park, s.peer) for s in flow.during
+    )
+    return tuple(sorted((*shifted, *hold_steps(holds, flow.holder)), key=lambda s: s.at_ms))

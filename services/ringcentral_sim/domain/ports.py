@@ -78,6 +78,9 @@ class SuperviseLeg(Protocol):
     async def bye(self) -> None:
         """Send BYE; nothing happens when the dialog is over."""
 
+    def vanish(self) -> None:
+        """Fault: stop the media and forget the dialog without a word to the client."""
+
     async def ended(self) -> str:
         """Resolve with the cause when the remote sent BYE or `bye()` was done."""
 

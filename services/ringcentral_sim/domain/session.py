@@ -35,6 +35,15 @@ class Endpoint:
         return {key: value for key, value in named.items() if value is not None}
 
 
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The party of another session that a `Gone` party went on in."""
+
+    telephony_session_id: str
+    session_id: str
+    party_id: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
     """One end of a session; `supervises` is set on a supervisor's party (None for a whole session)."""
@@ -49,6 +58,10 @@ class Party:
     reason: str | None = None
     pickup: bool = False
     missed: bool = False
+    muted: bool = False
+    queue_call: bool = False
+    park_id: str | None = None
+    peer: Peer | None = None
     supervisor_device_id: str | None = None
     supervises: str | None = None
 
@@ -62,11 +75,32 @@ class Party:
         """Neither Disconnected nor Gone."""
         return self.code not in GONE
 
-    def moved(self, code: str, reason: str | None = None, *, missed: bool = False) -> Party:
-        """The party in its next status; pick-up data shows only while ringing and on the first answer."""
+    def moved(
+        self,
+        code: str,
+        reason: str | None = None,
+        *,
+        missed: bool = False,
+        muted: bool | None = None,
+        park_id: str | None = None,
+        peer: Peer | None = None,
+    ) -> Party:
+        """The party in its next status; pick-up data shows only while ringing and on the first answer.
+
+        A party stays muted until it is told otherwise.
+        """
         first = code == "Proceeding" or (code == "Answered" and self.code in ("Setup", "Proceeding"))
         pickup = first and self.extension_id is not None and self.direction == "Inbound"
-        return replace(self, code=code, reason=reason, pickup=pickup, missed=missed)
+        return replace(
+            self,
+            code=code,
+            reason=reason,
+            pickup=pickup,
+            missed=missed,
+            muted=self.muted if muted is None else muted,
+            park_id=park_id,
+            peer=peer,
+        )
 
     def status(self) -> dict[str, Any]:
         """The `status` object common to events and REST."""
@@ -86,6 +120,12 @@ class Party:
                 "srvLvl": "-149699523",
                 "srvLvlExt": "406",
             }
+        if self.peer is not None:
+            status["peerId"] = {
+                "sessionId": self.peer.session_id,
+                "telephonySessionId": self.peer.telephony_session_id,
+                "partyId": self.peer.party_id,
+            }
         wire: dict[str, Any] = {"accountId": self.account_id}
         if self.extension_id is not None:
             wire["extensionId"] = self.extension_id
@@ -96,16 +136,20 @@ class Party:
             "from": self.origin.wire(),
             "to": self.target.wire(),
             "status": status,
-            "park": {},
+            "park": {} if self.park_id is None else {"id": self.park_id},
             "missedCall": self.missed,
             "standAlone": False,
-            "muted": False,
-            "queueCall": False,
+            "muted": self.muted,
+            "queueCall": self.queue_call,
         }
 
     def rest_form(self) -> dict[str, Any]:
         """As REST shows it: `owner` and `attributes`, no pick-up data."""
         owner = {"accountId": self.account_id}
+        status = self.status()
+        if self.peer is not None:
+            # REST names the other session by its s- id alone.
+            status["peerId"] = {"sessionId": self.peer.telephony_session_id, "partyId": self.peer.party_id}
         wire: dict[str, Any] = {"id": self.id, "accountId": self.account_id, "direction": self.direction}
         if self.extension_id is not None:
             wire["extensionId"] = owner["extensionId"] = self.extension_id
@@ -114,9 +158,9 @@ class Party:
             "from": self.origin.wire(),
             "to": self.target.wire(),
             "owner": owner,
-            "status": self.status(),
-            "attributes": {"queueCall": False},
-            "muted": False,
+            "status": status,
+            "attributes": {"queueCall": self.queue_call},
+            "muted": self.muted,
             "standAlone": False,
             "missedCall": self.missed,
         }

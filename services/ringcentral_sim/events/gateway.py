@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.ringcentral_sim.domain.faults import Counters
+from services.ringcentral_sim.domain.faults import Counters, Faults
+from services.ringcentral_sim.domain.pace import Pace
 from services.ringcentral_sim.domain.ports import Clock
 from services.ringcentral_sim.domain.session import rfc3339
 from services.ringcentral_sim.domain.subscriptions import Subscription, SubscriptionStore
@@ -18,7 +19,7 @@ CLOSE = None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayLimits:
-    """What ConnectionDetails tells the client, in seconds and counts."""
+    """What ConnectionDetails tells the client, in counts and simulated seconds (`pace`: the client's)."""
 
     buffer_size: int = 100
     recovery_s: float = 180.0
@@ -26,6 +27,7 @@ class GatewayLimits:
     absolute_s: float = 86400.0
     max_active_requests: int = 10
     max_connections: int = 50
+    pace: Pace = field(default_factory=Pace)
 
 
 @dataclass(slots=True)
@@ -54,16 +56,23 @@ class Gateway:
         clock: Clock,
         store: SubscriptionStore,
         counters: Counters,
+        faults: Faults,
         new_id: Callable[[str], str],
     ) -> None:
         self.limits = limits
         self._clock = clock
         self._store = store
         self._counters = counters
+        self._faults = faults
         self._new_id = new_id
         self._tickets: dict[str, _Ticket] = {}
         self._channels: dict[str, Channel] = {}
         self.connections: dict[str, Connection] = {}
+
+    @property
+    def refuses(self) -> bool:
+        """Fault: no connection can be made now."""
+        return self._faults.refuses_websockets()
 
     def ticket(self, owner_id: str, access_token: str, ttl_s: int) -> str:
         """A ws_access_token; it opens one connection."""
@@ -149,9 +158,9 @@ class Gateway:
             "creationTime": rfc3339(self._clock.now()),
             "maxConnectionsPerSession": limits.max_connections,
             "recoveryBufferSize": limits.buffer_size,
-            "recoveryTimeout": int(limits.recovery_s),
-            "idleTimeout": int(limits.idle_s),
-            "absoluteTimeout": int(limits.absolute_s),
+            "recoveryTimeout": limits.pace.life_s(limits.recovery_s),
+            "idleTimeout": limits.pace.life_s(limits.idle_s),
+            "absoluteTimeout": limits.pace.life_s(limits.absolute_s),
             "maxActiveRequests": limits.max_active_requests,
         }
         return [meta, body | state]

@@ -1,4 +1,7 @@
-"""From a change of a party to a notification at each subscriber: 14 to 113 ms later, in order per session."""
+"""From a change of a party to a notification at each subscriber: 14 to 113 ms later, in order per session.
+
+Faults: a notification may be lost, come twice (same uuid), or come late, behind its successors.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
-from services.ringcentral_sim.domain.faults import Counters
+from services.ringcentral_sim.domain.faults import Counters, Faults
 from services.ringcentral_sim.domain.ports import Clock
 from services.ringcentral_sim.domain.session import Party, Session, rfc3339
 from services.ringcentral_sim.domain.subscriptions import Subscription, SubscriptionStore
@@ -31,6 +34,7 @@ class Publisher:
         tasks: Tasks,
         store: SubscriptionStore,
         counters: Counters,
+        faults: Faults,
         account_id: str,
         delay_s: Callable[[], float],
         new_uuid: Callable[[], str],
@@ -39,6 +43,7 @@ class Publisher:
         self._tasks = tasks
         self._store = store
         self._counters = counters
+        self._faults = faults
         self._account_id = account_id
         self._delay_s = delay_s
         self._new_uuid = new_uuid
@@ -51,7 +56,9 @@ class Publisher:
         due = self._clock.monotonic() + self._delay_s()
         previous = self._tails.get(session.id)
         body = session.event_body(party, at)
-        self._tails[session.id] = self._tasks.spawn(self._later(previous, due, party, body), "notify")
+        tail = self._tasks.spawn(self._later(previous, due, party, body), "notify")
+        self._tails[session.id] = tail
+        tail.add_done_callback(lambda done: self._forget(session.id, done))
 
     async def _later(self, previous: asyncio.Task[Any] | None, due: float, party: Party, body: dict[str, Any]) -> None:
         if previous is not None:
@@ -76,4 +83,24 @@ class Publisher:
                 "ownerId": subscription.owner_id,
                 "body": body,
             }
-            self.transports[subscription.transport].deliver(subscription, message)
+            self._send(subscription, message, body["telephonySessionId"])
+
+    def _send(self, subscription: Subscription, message: dict[str, Any], call_id: str) -> None:
+        faults, now = self._faults, self._clock.monotonic()
+        transport = self.transports[subscription.transport]
+        if faults.hits("event_lost", now, call_id):
+            return
+        if faults.hits("event_reordered", now, call_id):
+            self._tasks.spawn(self._late(transport, subscription, message), "late notification")
+        else:
+            transport.deliver(subscription, message)
+        if faults.hits("event_repeated", now, call_id):
+            transport.deliver(subscription, message)
+
+    async def _late(self, transport: Delivery, subscription: Subscription, message: dict[str, Any]) -> None:
+        await self._clock.sleep(self._faults.event_reorder_s)
+        transport.deliver(subscription, message)
+
+    def _forget(self, session_id: str, done: asyncio.Task[Any]) -> None:
+        if self._tails.get(session_id) is done:
+            del self._tails[session_id]

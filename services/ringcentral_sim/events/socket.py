@@ -22,6 +22,10 @@ PASSED_HEADERS = ("x-rate-limit-", "retry-after", "wsg-subscriptionid", "rcreque
 
 async def serve_socket(websocket: WebSocket, gateway: Gateway, app: ASGIApp) -> None:
     """One connection, from handshake to close."""
+    if gateway.refuses:
+        unavailable = ApiError(503, "CMN-201", "Service is temporarily unavailable")
+        await websocket.send_denial_response(JSONResponse(unavailable.body(), status_code=503))
+        return
     query = websocket.query_params
     opened = gateway.open(query.get("access_token", ""), query.get("wsc"))
     if opened is None:
@@ -36,7 +40,7 @@ async def serve_socket(websocket: WebSocket, gateway: Gateway, app: ASGIApp) -> 
     writer = tasks.spawn(_write(websocket, connection), "ws writer")
     reader = tasks.spawn(_read(websocket, connection, gateway, app, tasks), "ws reader")
     try:
-        limit = gateway.limits.absolute_s
+        limit = gateway.limits.absolute_s / gateway.limits.pace.speed
         done, _ = await asyncio.wait({writer, reader}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
         if not done:
             await websocket.send_text(json.dumps(gateway.error("WSG-903", "Absolute timeout")))
@@ -59,10 +63,11 @@ async def _write(websocket: WebSocket, connection: Connection) -> None:
 
 async def _read(websocket: WebSocket, connection: Connection, gateway: Gateway, app: ASGIApp, tasks: Tasks) -> None:
     host = websocket.headers.get("host", "localhost")
+    idle_s = gateway.limits.idle_s / gateway.limits.pace.speed
     active: set[asyncio.Task[Any]] = set()
     while True:
         try:
-            text = await asyncio.wait_for(websocket.receive_text(), gateway.limits.idle_s)
+            text = await asyncio.wait_for(websocket.receive_text(), idle_s)
         except TimeoutError:
             await websocket.send_text(json.dumps(gateway.error("WSG-902", "Idle timeout")))
             return

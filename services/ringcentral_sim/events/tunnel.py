@@ -57,4 +57,14 @@ async def call_app(app: ASGIApp, *, method: str, path: str, token: str, body: An
     start = next(m for m in sent if m["type"] == "http.response.start")
     raw = b"".join(m.get("body", b"") for m in sent if m["type"] == "http.response.body")
     headers = {k.decode().lower(): v.decode() for k, v in start["headers"]}
-    return Reply(start["status"], headers, json.loads(raw) if raw else None)
+    return Reply(start["status"], headers, _decoded(raw))
+
+
+def _decoded(raw: bytes) -> Any:
+    """What is no JSON travels as text, as a load balancer's error page does."""
+    if not raw:
+        return None
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return raw.decode("utf-8", "replace")

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from services.ringcentral_sim.domain.company import Extension
 from services.ringcentral_sim.domain.errors import ApiError, not_found
 from services.ringcentral_sim.domain.rate_limit import Verdict
 from services.ringcentral_sim.domain.tokens import Grant
+from services.ringcentral_sim.events.tunnel import SCOPE_CHANNEL
 from services.ringcentral_sim.world import World
 
 API = "/restapi/v1.0"
@@ -40,7 +42,8 @@ def guarded(world: World, method: str, path: str, group: str, permission: str | 
         try:
             grant = world.tokens.authenticate(bearer(request), world.clock.monotonic())
             extension = world.company.extensions[grant.owner_id]
-            verdict = spend(world, extension.id, group)
+            verdict = spend(world, extension.id, group, request)
+            await disturb(world, request)
             account = request.path_params.get("account", "~")
             if account not in ("~", world.company.account_id):
                 raise not_found("accountId", account)
@@ -53,23 +56,72 @@ def guarded(world: World, method: str, path: str, group: str, permission: str | 
         if verdict is not None:
             reply.headers.update(verdict.headers())
         reply.headers["RCRequestId"] = world.new_id("rc")
-        return reply
+        return cut_short(world, request, reply)
 
     return Route(path, endpoint, methods=[method], name=f"{method} {path}")
 
 
-def spend(world: World, user: str, group: str) -> Verdict:
-    """Count one request of the user; 429 CMN-301 when the window or the penalty forbids it."""
-    verdict = world.limiter.check(user, group, world.clock.monotonic())
-    if not verdict.allowed:
+def spend(world: World, user: str, group: str, request: Request) -> Verdict:
+    """Count one request of the user; 429 CMN-301 when the window, the penalty or a fault forbids it."""
+    now = world.clock.monotonic()
+    verdict = world.limiter.check(user, group, now)
+    if verdict.allowed and world.faults.hits("rate_storm", now, session_of(request)):
+        verdict = world.limiter.punish(user, group, now)
+    elif not verdict.allowed:
         world.counters.rate_limit_violations += 1
+        world.counters.penalty_violations += verdict.announced
+    if not verdict.allowed:
         raise ApiError(429, "CMN-301", "Request rate exceeded", headers=verdict.headers())
     return verdict
 
 
+def session_of(request: Request) -> str | None:
+    """The call that the request is about."""
+    found = request.path_params.get("session")
+    return str(found) if found is not None else None
+
+
+async def disturb(world: World, request: Request) -> None:
+    """Faults before the work: a slow platform, or one that fails without having done anything."""
+    now, call_id = world.clock.monotonic(), session_of(request)
+    if world.faults.hits("http_slow", now, call_id):
+        await world.clock.sleep(world.faults.slow_s)
+    if world.faults.hits("http_error", now, call_id):
+        raise ApiError(world.faults.http_error(), "CMN-201", "Service is temporarily unavailable")
+
+
+def cut_short(world: World, request: Request, reply: Response) -> Response:
+    """Fault after the work: it is done, but only half of the reply reaches the client."""
+    tunnelled = SCOPE_CHANNEL in request.scope
+    if tunnelled or len(reply.body) < 2:
+        return reply
+    if not world.faults.hits("http_half", world.clock.monotonic(), session_of(request)):
+        return reply
+    return HalfReply(reply)
+
+
+class HalfReply(Response):
+    """Headers promise the whole body, half of it is sent, and the server closes the connection."""
+
+    def __init__(self, whole: Response) -> None:
+        super().__init__(status_code=whole.status_code)
+        self.raw_headers = whole.raw_headers
+        self._half = bytes(whole.body[: len(whole.body) // 2])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Leave the last message open: a server then drops the connection."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self._half, "more_body": True})
+
+
 def worded(world: World, error: ApiError) -> Response:
-    """The error as JSON in the shape that is switched on."""
-    return JSONResponse(error.body(world.faults.error_shape), status_code=error.status, headers=error.headers)
+    """The error in the shape that is switched on; the token endpoint keeps to OAuth's own."""
+    shape = world.faults.shape()
+    if error.oauth is None and shape == "html":
+        return HTMLResponse(error.text(), status_code=error.status, headers=error.headers)
+    if error.oauth is None and shape == "empty":
+        return Response(status_code=error.status, headers=error.headers)
+    return JSONResponse(error.body(shape), status_code=error.status, headers=error.headers)
 
 
 def bearer(request: Request) -> str:

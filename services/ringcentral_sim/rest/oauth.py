@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from services.ringcentral_sim.domain.errors import ApiError
 from services.ringcentral_sim.domain.tokens import ACCESS_TTL_RANGE_S, Grant
-from services.ringcentral_sim.rest.gate import Caller, base_url, guarded, spend, worded
+from services.ringcentral_sim.rest.gate import Caller, base_url, cut_short, disturb, guarded, spend, worded
 from services.ringcentral_sim.world import World
 
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -25,7 +25,8 @@ def routes(world: World) -> list[Route]:
 
     async def token(request: Request) -> Response:
         try:
-            return await _token(world, request)
+            await disturb(world, request)
+            return cut_short(world, request, await _token(world, request))
         except ApiError as error:
             return worded(world, error)
 
@@ -52,26 +53,26 @@ async def _token(world: World, request: Request) -> Response:
     now = world.clock.monotonic()
     if kind == JWT_GRANT:
         owner = world.company.jwts.get(form.get("assertion", ""))
-        verdict = spend(world, owner or "unknown", "auth")
+        verdict = spend(world, owner or "unknown", "auth", request)
         if owner is None:
             raise ApiError(400, "OAU-140", "Invalid assertion", oauth="invalid_grant")
         grant = world.tokens.login(owner, now, _ttl(form), _number(form, "refresh_token_ttl"))
         world.counters.logins += 1
     elif kind == "refresh_token":
-        verdict = spend(world, "refresh", "auth")
+        verdict = spend(world, "refresh", "auth", request)
         grant = world.tokens.refresh(form.get("refresh_token", ""), now)
     else:
         raise ApiError(400, "OAU-250", "Unsupported grant type", oauth="unsupported_grant_type")
-    reply = JSONResponse(_grant_body(grant, now, form.get("endpoint_id") or f"ep-{grant.session_id}"))
+    reply = JSONResponse(_grant_body(world, grant, now, form.get("endpoint_id") or f"ep-{grant.session_id}"))
     reply.headers.update(verdict.headers())
     return reply
 
 
-def _grant_body(grant: Grant, now: float, endpoint_id: str) -> dict[str, object]:
+def _grant_body(world: World, grant: Grant, now: float, endpoint_id: str) -> dict[str, object]:
     body: dict[str, object] = {
         "access_token": grant.access_token,
         "token_type": "bearer",
-        "expires_in": max(0, int(grant.access_until - now)),
+        "expires_in": world.pace.life_s(grant.access_until - now),
         "scope": SCOPE,
         "owner_id": grant.owner_id,
         "endpoint_id": endpoint_id,
@@ -79,7 +80,7 @@ def _grant_body(grant: Grant, now: float, endpoint_id: str) -> dict[str, object]
     }
     if grant.refresh_token is not None:
         body["refresh_token"] = grant.refresh_token
-        body["refresh_token_expires_in"] = max(0, int(grant.refresh_until - now))
+        body["refresh_token_expires_in"] = world.pace.life_s(grant.refresh_until - now)
     return body
 
 
@@ -119,4 +120,4 @@ async def _wstoken(world: World, request: Request, caller: Caller) -> Response:
     ttl = world.settings.ws_token_ttl_s
     token = world.gateway.ticket(caller.extension.id, caller.grant.access_token, ttl)
     uri = "ws" + base_url(world, request).removeprefix("http") + "/ws"
-    return JSONResponse({"uri": uri, "ws_access_token": token, "expires_in": ttl})
+    return JSONResponse({"uri": uri, "ws_access_token": token, "expires_in": world.pace.life_s(ttl)})

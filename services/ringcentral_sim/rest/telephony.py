@@ -61,7 +61,10 @@ async def _delete_session(world: World, request: Request, caller: Caller) -> Res
     """Drops the customer's call, as it does in reality; counted so that tests can prove nobody calls it."""
     session = world.book.live(request.path_params["session"])
     world.counters.session_deletes += 1
-    world.calls[session.id].hang_up()
+    for run in world.calls.values():
+        if session.id in run.lines.values():
+            run.dropped_by_client = True
+            run.hang_up()
     return Response(status_code=204)
 
 
@@ -96,7 +99,9 @@ async def _active_calls(world: World, request: Request, caller: Caller) -> Respo
     of = extension_of(world, request, caller).id if "extension" in request.path_params else None
     query = dict(request.query_params)
     records = world.book.active_calls(
-        of, lag_s=world.settings.active_calls_lag_s, linger_s=world.settings.active_calls_linger_s
+        of,
+        lag_s=world.settings.active_calls_lag_s / world.pace.speed,
+        linger_s=world.settings.active_calls_linger_s / world.pace.speed,
     )
     if "direction" in query:
         records = [r for r in records if r["direction"] == query["direction"]]

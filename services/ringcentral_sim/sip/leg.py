@@ -169,6 +169,15 @@ class SuperviseLeg:
         if not self._ended.done():
             self._ended.set_result("bye_lost")
 
+    def vanish(self) -> None:
+        """A fault: the BYE is lost. Media stops and the dialog is forgotten; a BYE of the client's gets 481."""
+        self._media.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._on_gone(self)
+        if not self._ended.done():
+            self._ended.set_result("bye_lost")
+
     def _refresh_target(self, request: Request) -> None:
         if contacts := request.contact:
             self._dialog = replace(self._dialog, target=str(contacts[0].uri))
@@ -266,7 +275,7 @@ class SuperviseLeg:
             self._loop.call_later(_SILENCE_CHECK_S, self._check_silence, self._options.silence_bye_s)
 
     def _check_silence(self, limit_s: float) -> None:
-        if self._call.phase is not calls.Phase.CONFIRMED:
+        if self._call.phase is not calls.Phase.CONFIRMED or self._ended.done():
             return
         heard_at = max(line.heard_at for line in self._media.lines)
         if self._loop.time() - heard_at >= limit_s:
