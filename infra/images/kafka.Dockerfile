@@ -3,7 +3,8 @@
 ARG BASE=docker.io/library/debian:bookworm-slim
 
 FROM ${BASE} AS java
-RUN apt-get -qq update && apt-get -qq install --no-install-recommends openjdk-17-jre-headless >/dev/null && \
+RUN mkdir -p /usr/share/man/man1 && apt-get -qq update && \
+    apt-get -qq install --no-install-recommends openjdk-17-jre-headless >/dev/null && \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb
 
 FROM java AS jars
