@@ -22,18 +22,18 @@ if [ $# = 0 ]; then
     mapfile -t names < <(sed -n 's/^FROM .* AS \([a-z_]*\)$/\1/p' infra/images/Dockerfile | grep -vxE 'shell|packages|foundation|console')
     set -- "${names[@]}"
 fi
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
 for name in "$@"; do
     started=$SECONDS
     recipe=(-f infra/images/Dockerfile --target "$name")
     if [ "$name" = kafka ]; then recipe=(-f infra/images/kafka.Dockerfile); fi
     "$engine" build "${build_flags[@]}" --build-arg "BASE=$base" "${recipe[@]}" \
-        -t "earshot/$name:$version" -t "earshot/$name:latest" . >/tmp/earshot-build.$$ 2>&1 || {
-        tail -20 /tmp/earshot-build.$$ >&2
-        rm -f /tmp/earshot-build.$$
+        -t "earshot/$name:$version" -t "earshot/$name:latest" . >"$output" 2>&1 || {
+        tail -20 "$output" >&2
         echo "the image earshot/$name could not be built" >&2
         exit 1
     }
-    rm -f /tmp/earshot-build.$$
     size=$("$engine" image inspect --format '{{.Size}}' "earshot/$name:$version")
     printf '%-40s %5d MB %5d s\n' "earshot/$name:$version" $((size / 1000000)) $((SECONDS - started))
 done

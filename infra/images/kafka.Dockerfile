@@ -17,7 +17,6 @@ FROM java
 COPY --from=jars /opt/kafka/libs /opt/kafka/libs
 COPY infra/images/kafka.sh /opt/kafka/start.sh
 RUN mkdir /data && chown 10001:10001 /data
-VOLUME /data
 USER 10001
 EXPOSE 9092
 ENTRYPOINT ["/opt/kafka/start.sh"]
