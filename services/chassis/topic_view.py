@@ -97,10 +97,7 @@ class TopicView:
         if self._since_ms is not None:
             at_ms = int(self._clock.now().timestamp() * 1000) - self._since_ms
             wanted = [confluent_kafka.TopicPartition(p.topic, p.partition, at_ms) for p in partitions]
-            partitions = self._consumer.offsets_for_times(wanted, timeout=10.0)
-            for place in partitions:
-                if place.offset < 0:
-                    place.offset = confluent_kafka.OFFSET_END
+            partitions = offsets_at(self._consumer, wanted, self._stop)
         self._consumer.assign(partitions)
         return {(p.topic, p.partition) for p in partitions}
 
@@ -131,3 +128,30 @@ class TopicView:
                 self._publisher.dead_letter(incoming.origin(), poison)
             else:
                 metrics.DEAD_LETTERED.labels(incoming.full_name, poison.reason).inc()
+
+
+def offsets_at(
+    consumer: confluent_kafka.Consumer,
+    wanted: Sequence[confluent_kafka.TopicPartition],
+    stop: threading.Event,
+    pause_s: float = 0.5,
+) -> list[confluent_kafka.TopicPartition]:
+    """Places of the first records at or after the times in `wanted` (ms, as offsets), or the end where there is none.
+
+    Asks again until the broker knows them all: for a partition made a moment ago it has no leader yet. Empty when
+    `stop` was set meanwhile.
+    """
+    while not stop.is_set():
+        try:
+            places = consumer.offsets_for_times(list(wanted), timeout=10.0)
+            unknown = next((place.error for place in places if place.error is not None), None)
+        except confluent_kafka.KafkaException as error:
+            unknown = error.args[0]
+        if unknown is None:
+            for place in places:
+                if place.offset < 0:
+                    place.offset = confluent_kafka.OFFSET_END
+            return places
+        log.info("view_waiting", error=unknown.name())
+        stop.wait(pause_s)
+    return []

@@ -24,13 +24,22 @@ SERVICES = {
 def render(values: dict[str, Any]) -> list[dict[str, Any]]:
     with helm_python.Chart.load(CHART) as chart:
         rendered = chart.render(values=values, name="demo", namespace="earshot")
-    texts = rendered.values() if isinstance(rendered, dict) else [rendered]
-    documents = [d for text in texts for d in yaml.safe_load_all(text if isinstance(text, str) else yaml.dump(text))]
-    return [d for d in documents if isinstance(d, dict)]
+    manifests = [text for path, text in rendered.items() if path.endswith(".yaml")]
+    return [d for text in manifests for d in yaml.safe_load_all(text) if d]
 
 
 def by_kind(documents: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
     return {d["metadata"]["name"]: d for d in documents if d["kind"] == kind}
+
+
+def pods(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    templates = [d["spec"]["template"] for d in documents if d["kind"] in {"StatefulSet", "Job"}]
+    return [pod["spec"] for pod in [*templates, *by_kind(documents, "Pod").values()]]
+
+
+def settings(document: dict[str, Any]) -> dict[str, Any]:
+    [container] = document["spec"]["template"]["spec"]["containers"]
+    return {e["name"]: e.get("value") for e in container["env"]}
 
 
 VALUES = [
@@ -40,6 +49,10 @@ VALUES = [
             "kafka": {**KAFKA, "securityProtocol": "SASL_SSL", "saslMechanism": "SCRAM-SHA-512", "saslSecret": "k"},
             "ingress": {"enabled": True, "host": "e.example", "className": "nginx", "tlsSecret": "t"},
             "services": {"transcriber": {"replicas": 4, "env": {"TRANSCRIBER_DECODE_THREADS": 2}}},
+            "env": {"LOG_LEVEL": "DEBUG"},
+            "image": {"registry": "registry.example/earshot", "tag": "1.2.3", "pullSecrets": [{"name": "pull"}]},
+            "nodeSelector": {"pool": "voice"},
+            "tolerations": [{"key": "voice", "operator": "Exists"}],
             "topics": {"create": False},
         },
         id="much",
@@ -54,28 +67,55 @@ def test_what_is_rendered_is_valid_kubernetes(values: dict[str, Any]) -> None:
         kubernetes_validate.validate(document, KUBERNETES, strict=True)
     sets = by_kind(documents, "StatefulSet")
     assert {name.removeprefix("demo-") for name in sets} == SERVICES
-    for document in sets.values():
-        [container] = document["spec"]["template"]["spec"]["containers"]
+    for pod in pods(documents):
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["automountServiceAccountToken"] is False
+        [container] = pod["containers"]
         assert container["securityContext"]["readOnlyRootFilesystem"] is True
         names = [e["name"] for e in container["env"]]
         assert len(names) == len(set(names))
+    for document in sets.values():
+        [container] = document["spec"]["template"]["spec"]["containers"]
+        assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+        assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
 
 
 def test_settings_of_one_service_reach_it_alone() -> None:
     sets = by_kind(render(VALUES[1].values[0]), "StatefulSet")  # type: ignore[arg-type]
-    with_it = {
-        name
-        for name, document in sets.items()
-        if any(
-            e["name"] == "TRANSCRIBER_DECODE_THREADS" and e["value"] == "2"
-            for e in document["spec"]["template"]["spec"]["containers"][0]["env"]
-        )
-    }
+    with_it = {name for name, d in sets.items() if settings(d).get("TRANSCRIBER_DECODE_THREADS") == "2"}
     assert with_it == {"demo-transcriber"}
     assert sets["demo-transcriber"]["spec"]["replicas"] == 4
+    assert all(settings(d)["LOG_LEVEL"] == "DEBUG" for d in sets.values())
 
 
-@pytest.mark.parametrize("values", [{}, {"kafka": {**KAFKA, "securityProtocol": "TLS"}}, {"kafka": KAFKA, "kafak": {}}])
+def test_numbers_reach_the_services_as_they_were_written() -> None:
+    sets = by_kind(
+        render({"kafka": KAFKA, "services": {"recorder": {"env": {"RECORDER_IDLE_MS": 1200000}}}}), "StatefulSet"
+    )
+    assert settings(sets["demo-recorder"])["RECORDER_IDLE_MS"] == "1200000"
+
+
+def test_rtp_comes_straight_to_the_node_on_ports_that_are_no_node_ports() -> None:
+    sets = by_kind(render({"kafka": KAFKA}), "StatefulSet")
+    on_host = {name for name, d in sets.items() if d["spec"]["template"]["spec"].get("hostNetwork")}
+    assert on_host == {"demo-media-gateway"}
+    env = settings(sets["demo-media-gateway"])
+    first, last = int(env["MEDIA_GATEWAY_RTP_PORT_FIRST"]), int(env["MEDIA_GATEWAY_RTP_PORT_LAST"])
+    assert 1024 < first < last < 30000
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"kafka": {**KAFKA, "securityProtocol": "TLS"}},
+        {"kafka": KAFKA, "kafak": {}},
+        {"kafka": KAFKA, "services": {"transcriber": {"replicas": "two"}}},
+        {"kafka": KAFKA, "services": {"transcribers": {"replicas": 1}}},
+        {"kafka": KAFKA, "services": {"recorder": {"storage": "much"}}},
+        {"kafka": KAFKA, "env": {"log-level": "DEBUG"}},
+    ],
+)
 def test_values_that_cannot_work_are_refused(values: dict[str, Any]) -> None:
     with helm_python.Chart.load(CHART) as chart, pytest.raises(helm_python.HelmError):
         chart.validate_schema(values)

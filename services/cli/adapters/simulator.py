@@ -17,7 +17,7 @@ class Simulator:
     def __init__(self, base_url: str) -> None:
         self._client = httpx.Client(base_url=base_url, timeout=10.0)
 
-    def wait_for_device(self) -> bool:
+    def device_is_registered(self) -> bool:
         """Whether a supervisor's device is registered now."""
         registrations: dict[str, bool] = self._client.get("/sim/state").json()["registrations"]
         return any(registrations.values())

@@ -69,6 +69,10 @@ class Stack:
         """How to reach the broker that the stack runs on."""
         return KafkaSettings.model_validate(self._environ)
 
+    def audio_name(self, path: str) -> str:
+        """What the simulator is asked to play: it sees the same files."""
+        return path
+
     def start(self) -> None:
         """Start broker, simulator and services, and return once all of them are ready. Raises Fatal."""
         shutil.rmtree(self.run_dir / "logs", ignore_errors=True)

@@ -16,6 +16,7 @@ from services.cli.adapters.audio_file import BadCallFile, open_conversation
 from services.cli.adapters.call_follower import CallFollower
 from services.cli.adapters.embedded_broker import EmbeddedBrokerError
 from services.cli.adapters.live_view import LiveView
+from services.cli.adapters.running_stack import RunningStack
 from services.cli.adapters.simulator import Simulator
 from services.cli.adapters.stack import Stack
 from services.cli.commands.token import make_token
@@ -34,11 +35,21 @@ GRACE_S = 45.0
 )
 @click.option("--conversation", default="broadband_outage", show_default=True, help="One of tests/data/conversations.")
 @click.option("--once", is_flag=True, help="No terminal needed; exit 0 when all is as it should be, else 1.")
-def demo(call_file: Path | None, conversation: str, once: bool) -> None:
+@click.option(
+    "--against", metavar="URL", help="Start nothing: play the call through the stack that this simulator belongs to."
+)
+@click.option(
+    "--run-dir", type=click.Path(path_type=Path), default=RUN_DIR, show_default=True, envvar="EARSHOT_RUN_DIR",
+    help="Where the result goes.",
+)  # fmt: skip
+def demo(call_file: Path | None, conversation: str, once: bool, against: str | None, run_dir: Path) -> None:
     """Start everything, play one conversation as a call, and show it being understood.
 
     Needs no container engine and no account: the broker is an embedded one unless KAFKA_BOOTSTRAP_SERVERS names
     yours, and RingCentral is the simulator. Writes .run/demo/result.json; logs are in .run/demo/logs.
+
+    With --against, the broker is KAFKA_BOOTSTRAP_SERVERS, and the simulator needs the call's file, by the same name,
+    in its RINGCENTRAL_SIM_AUDIO_ROOT.
     """
     console = Console(highlight=False, force_terminal=False if once else None)
     try:
@@ -46,11 +57,15 @@ def demo(call_file: Path | None, conversation: str, once: bool) -> None:
     except BadCallFile as error:
         click.echo(str(error), err=True)
         sys.exit(2)
-    stack = Stack(RUN_DIR, lambda step: console.print(f"[dim]· {step}[/dim]"))
+
+    def say(step: str) -> None:
+        console.print(f"[dim]· {step}[/dim]")
+
+    stack = RunningStack(against, say) if against else Stack(run_dir, say)
     try:
         stack.start()
-        well = _play(stack, call, console)
-        if not once and sys.stdin.isatty():
+        well = _play(stack, call, console, run_dir)
+        if not once and not against and sys.stdin.isatty():
             console.print("\nEverything still runs; the page stays open. Ctrl-C stops it.")
             while stack.died() is None:
                 time.sleep(0.5)
@@ -65,29 +80,33 @@ def demo(call_file: Path | None, conversation: str, once: bool) -> None:
     sys.exit(0 if well else 1)
 
 
-def _play(stack: Stack, call: Conversation, console: Console) -> bool:
+def _play(stack: Stack | RunningStack, call: Conversation, console: Console, run_dir: Path) -> bool:
     simulator = Simulator(stack.simulator_url)
-    token = make_token(stack.token_key, subject="demo", role="admin")
-    console.print(f"\nThe page: http://127.0.0.1:{stack.page_port}/#token={token}", soft_wrap=True)
+    if isinstance(stack, Stack):
+        token = make_token(stack.token_key, subject="demo", role="admin")
+        console.print(f"\nThe page: http://127.0.0.1:{stack.page_port}/#token={token}", soft_wrap=True)
     console.print(f"The call: {Path(call.path).name}, {call.duration_ms / 1000:.0f} s at real speed\n")
     with LiveView(console) as view:
         follower = CallFollower(stack.settings, view.show)
         follower.start()
         try:
-            call_id = simulator.play(call.path)
+            call_id = simulator.play(stack.audio_name(call.path))
             log = follower.follow(call_id)
             _wait(stack, simulator, call_id, log.is_complete, call)
             result = result_of(log, call, simulator.audio_started_at(call_id))
             problems = problems_of(result, call, log)
         finally:
             follower.stop()
-    path = RUN_DIR / "result.json"
+    run_dir.mkdir(parents=True, exist_ok=True)
+    path = run_dir / "result.json"
     path.write_bytes(orjson.dumps(result | {"problems": problems}, option=orjson.OPT_INDENT_2))
     _report(console, result, problems, path)
     return not problems
 
 
-def _wait(stack: Stack, simulator: Simulator, call_id: str, is_complete: Any, call: Conversation) -> None:
+def _wait(
+    stack: Stack | RunningStack, simulator: Simulator, call_id: str, is_complete: Any, call: Conversation
+) -> None:
     """Until nothing more is to come, or the longest wait is over; raises EarshotError when a process died."""
     deadline = time.monotonic() + call.duration_ms / 1000 + GRACE_S
     while not is_complete() and time.monotonic() < deadline:

@@ -29,12 +29,46 @@ app.kubernetes.io/name: {{ .name | replace "_" "-" }}
 {{- end }}
 {{- end }}
 
+{{- define "earshot.ringcentralEnv" -}}
+- { name: RINGCENTRAL_SERVER_URL, value: {{ .Values.ringcentral.serverUrl | quote }} }
+- name: RINGCENTRAL_CLIENT_ID
+  valueFrom: { secretKeyRef: { name: {{ .Values.ringcentral.secret }}, key: clientId } }
+- name: RINGCENTRAL_CLIENT_SECRET
+  valueFrom: { secretKeyRef: { name: {{ .Values.ringcentral.secret }}, key: clientSecret } }
+- name: RINGCENTRAL_JWT
+  valueFrom: { secretKeyRef: { name: {{ .Values.ringcentral.secret }}, key: jwt } }
+{{- end }}
+
+{{- /* Variables of a map; a number as it was written, not as 1.2e+06. */}}
+{{- define "earshot.env" -}}
+{{- range $name, $value := . }}
+- { name: {{ $name }}, value: {{ if kindIs "float64" $value }}{{ $value | toJson | quote }}{{ else }}{{ $value | quote }}{{ end }} }
+{{- end }}
+{{- end }}
+
+{{- define "earshot.image" -}}
+{{ .root.Values.image.registry }}/{{ .name }}:{{ .root.Values.image.tag | default .root.Chart.AppVersion }}
+{{- end }}
+
+{{- /* What every pod says: where it may run, as whom, with which pull secrets. */}}
+{{- define "earshot.podSettings" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext: { fsGroup: 10001, runAsNonRoot: true, runAsUser: 10001, runAsGroup: 10001, seccompProfile: { type: RuntimeDefault } }
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{- define "earshot.containerSecurity" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 runAsNonRoot: true
-runAsUser: 10001
-runAsGroup: 10001
 capabilities: { drop: [ALL] }
-seccompProfile: { type: RuntimeDefault }
 {{- end }}
