@@ -47,7 +47,7 @@ free_port() { "$bin/python" -c 'import socket; s = socket.socket(); s.bind(("127
 EARSHOT_SIM_PORT=$(free_port)
 EARSHOT_PAGE_PORT=$(free_port)
 export EARSHOT_SIM_PORT EARSHOT_PAGE_PORT
-compose() { "$bin/podman-compose" --in-pod 0 -p "$project" "${files[@]}" "$@"; }
+compose() { "$bin/podman-compose" --in-pod 0 --profile "${PROFILE:-none}" -p "$project" "${files[@]}" "$@"; }
 
 clean_up() {
     rm -rf "$logs" && mkdir -p "$logs"
@@ -70,7 +70,7 @@ for name in "${services[@]}"; do
     say "$name is ready"
 done
 say "playing the call"
-compose run --rm -T cli demo --once --against http://ringcentral-sim:8090 2>"$logs.err" ||
+PROFILE=tools compose run --rm --no-deps -T cli demo --once --against http://ringcentral-sim:8090 2>"$logs.err" ||
     { tail -5 "$logs.err" >&2; fail "the call through the containers; logs in $logs"; }
 rm -f "$logs.err"
 say "the call passed through the containers"
