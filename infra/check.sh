@@ -33,6 +33,7 @@ export BASE=${BASE:-$default_base} ENGINE
 
 files=(-f docker-compose.yml)
 images=()
+# shellcheck disable=SC2016  # the dollar sign is searched for
 kafka=$(sed -n 's/^ *image: ${KAFKA_IMAGE:-\(.*\)}/\1/p' docker-compose.yml)
 if ! podman pull --quiet "${KAFKA_IMAGE:-$kafka}" >/dev/null 2>&1; then
     say "${KAFKA_IMAGE:-$kafka} cannot be pulled: the broker is built here"

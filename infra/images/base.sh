@@ -16,8 +16,8 @@ debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates boo
 rm -f "$root.log"
 if compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null; then
     cp /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/"
-    chroot "$root" update-ca-certificates >/dev/null
+    chroot "$root" update-ca-certificates >/dev/null 2>&1
 fi
 tar -C "$root" --exclude=./var/cache/apt/\* --exclude=./var/lib/apt/lists/\* --exclude=./usr/share/doc/\* \
     --exclude=./usr/share/man/\* --exclude=./usr/share/locale/\* --exclude=./var/log/\* -c . |
-    "$engine" import --change 'CMD ["python3"]' - earshot/base:latest >/dev/null
+    "$engine" import --change 'CMD ["python3"]' - earshot/base:latest >/dev/null 2>&1

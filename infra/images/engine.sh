@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts here: finds podman or docker, and the settings podman needs on a machine without systemd.
 # Sets `engine` (podman or docker) and the array `build_flags`. Returns 1 and prints what is missing if neither is there.
 build_flags=()
