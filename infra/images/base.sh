@@ -20,4 +20,4 @@ if compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null; then
 fi
 tar -C "$root" --exclude=./var/cache/apt/\* --exclude=./var/lib/apt/lists/\* --exclude=./usr/share/doc/\* \
     --exclude=./usr/share/man/\* --exclude=./usr/share/locale/\* --exclude=./var/log/\* -c . |
-    "$engine" import --change 'CMD ["python3"]' - earshot/base:latest >/dev/null 2>&1
+    "$engine" import --change 'CMD ["python3"]' - earshot/base:latest >/dev/null
