@@ -10,10 +10,13 @@ from services.chassis.errors import Poison
 from services.chassis.records import decode
 from services.contracts import records, topics
 from services.supervision_orchestrator.domain import inputs
-from services.supervision_orchestrator.domain.floor import Device, Membership
+from services.supervision_orchestrator.domain.floor import Device
+from services.supervision_orchestrator.domain.roster import Membership
 
 READ_ID = ":read:"
-DEVICE_TIMER = "device_changed"
+LET_IN_TIMER = "let_in"
+PEER_TIMER = "peer"
+CONSENT_TIMERS = {"consent_given": True, "consent_withdrawn": False}
 
 
 def telephony_inputs(key: str, value: bytes | None) -> list[inputs.Input]:
@@ -38,6 +41,7 @@ def telephony_inputs(key: str, value: bytes | None) -> list[inputs.Input]:
             direction=party.direction,
             queue_call=party.queue_call,
             peer_call_id=_peer(party.status.peer_id),
+            dialled_extension_id=party.to.extension_id if party.to is not None else "",
         )
         for party in body.parties
     ]
@@ -120,6 +124,7 @@ def device(value: bytes) -> Device:
         supervisor_extension_id=told.supervisor_extension_id,
         online=told.online,
         free_slots=told.free_slots,
+        slots=told.slots,
     )
 
 
@@ -137,8 +142,12 @@ def _peer(peer: records.TelephonyPeer | None) -> str:
 
 
 def _timer(reply: records.SupervisionReply) -> inputs.Input:
-    if reply.timer == DEVICE_TIMER:
-        return inputs.DeviceChanged(call_id=reply.call_id)
+    if reply.timer == LET_IN_TIMER:
+        return inputs.LetIn(call_id=reply.call_id)
+    if reply.timer == PEER_TIMER:
+        return inputs.PeerFollowed(call_id=reply.call_id)
+    if reply.timer in CONSENT_TIMERS:
+        return inputs.ConsentTold(call_id=reply.call_id, given=CONSENT_TIMERS[reply.timer])
     return inputs.TimerDue(call_id=reply.call_id)
 
 

@@ -21,6 +21,7 @@ class TelephonyPartyChanged:
     direction: str = ""
     queue_call: bool = False
     peer_call_id: str = ""
+    dialled_extension_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +99,25 @@ class TimerDue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceChanged:
-    """A device came online or has room again: calls that wait for one need not sit out their back-off."""
+class LetIn:
+    """There is room for the waiting call now; it need not sit out its wait."""
 
     call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerFollowed:
+    """An agent of another call went on in this one."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentTold:
+    """The company's consent state of the call, given or withdrawn."""
+
+    call_id: str
+    given: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +164,8 @@ Input = (
     | SuperviseAccepted
     | SuperviseRefused
     | TimerDue
-    | DeviceChanged
+    | LetIn
+    | PeerFollowed
+    | ConsentTold
     | Leg
 )

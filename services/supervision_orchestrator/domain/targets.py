@@ -16,16 +16,18 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.supervision_orchestrator.domain.call import ACTIVE, OpenLeg, Phase, Span, Target
+from services.supervision_orchestrator.domain.effects import Role
 from services.supervision_orchestrator.domain.inputs import (
     Leg,
     LegDown,
     LegGap,
     LegInvited,
     LegUp,
+    ReadFailed,
     SuperviseAccepted,
     SuperviseRefused,
 )
-from services.supervision_orchestrator.domain.policy import after, elapsed_ms
+from services.supervision_orchestrator.domain.policy import Policy, after, elapsed_ms
 from services.supervision_orchestrator.domain.turn import Turn
 
 
@@ -67,6 +69,17 @@ TRANSITIONS: dict[tuple[Phase, Signal], Phase] = {
 TIMEOUT_REASON = {Phase.REQUESTED: "no_reply", Phase.ACCEPTED: "no_invite", Phase.INVITED: "no_rtp"}
 
 
+OF_THE_IDENTITY = frozenset({401, 429})
+"""Refusals that are about who asks, not about what is asked: another identity need not care."""
+
+
+def silence_ms(refused: SuperviseRefused | ReadFailed, policy: Policy) -> int:
+    """How long the identity sends nothing after the refusal; 0: it may go on."""
+    if refused.status == 429:
+        return refused.retry_after_ms
+    return max(refused.retry_after_ms, policy.queue_ms) if refused.status == 401 else 0
+
+
 def move(turn: Turn, target: Target, signal: Signal) -> Target | None:
     """The target in its next phase with that phase's wait set, stored; None when the signal means nothing now."""
     phase = TRANSITIONS.get((target.phase, signal))
@@ -88,6 +101,30 @@ def may_ask(target: Target, now: datetime) -> bool:
     return (
         target.phase is Phase.WANTED and target.reply_due is None and target.due is not None and target.due <= now
     )  # fmt: skip
+
+
+def revive(turn: Turn, target: Target) -> None:
+    """A released target is wanted again, or stands as it stood when its legs were kept."""
+    phase = Phase.WANTED
+    if target.legs:
+        phase = Phase.UP if any(leg.up_at is not None for leg in target.legs) else Phase.INVITED
+    due = turn.in_ms(turn.policy.rtp_timeout_ms) if phase is Phase.INVITED else turn.now
+    turn.put_target(replace(target, phase=phase, failures=0, due=due if phase is not Phase.UP else None))
+
+
+def recast(turn: Turn, target: Target, role: Role) -> None:
+    """The same party in another role, such as the colleague who takes the call over: the account is split there."""
+    spans = [
+        Span(role=target.role, start=leg.up_at, end=max(turn.now, leg.up_at), gap_ms=leg.gap_ms)
+        for leg in target.legs
+        if leg.up_at is not None
+    ]
+    legs = tuple(replace(k, up_at=k.up_at and max(turn.now, k.up_at), gap_ms=0) for k in target.legs)
+    turn.set(spans=(*turn.state.spans, *spans))
+    recast_ = replace(target, role=role, legs=legs)
+    turn.put_target(recast_)
+    if target.phase is not Phase.RELEASED:
+        turn.step("retrying", recast_, reason="role_changed", cause=f"role.{role}")
 
 
 def ask(turn: Turn, target: Target, device_id: str) -> Target:
@@ -123,7 +160,7 @@ def retry(
 
 def on_accepted(turn: Turn, reply: SuperviseAccepted) -> None:
     """The request was taken; audio is still to come."""
-    target = _answered(turn, reply)
+    target = _answered(turn, reply, 0)
     if target is None:
         return
     target = replace(target, supervisor_party_id=reply.supervisor_party_id)
@@ -135,14 +172,16 @@ def on_accepted(turn: Turn, reply: SuperviseAccepted) -> None:
 
 def on_refused(turn: Turn, reply: SuperviseRefused) -> None:
     """The request was refused or lost. A leg that came anyway stands."""
-    target = _answered(turn, reply)
+    target = _answered(turn, reply, silence_ms(reply, turn.policy))
     if target is None or target.leg_seen:
         return
     detail = f"{reply.status}_{reply.error_code}".strip("_") if reply.status else "no_reply"
     reason = "rate_limited" if reply.status == 429 else "error" if reply.status in {0, *range(500, 600)} else "refused"
     if reply.retryable:
         if target.phase is Phase.REQUESTED:
-            retry(turn, target, reason, detail=detail, at_least_ms=reply.retry_after_ms)
+            # A penalty closes the identity, not the call: another one may take it unless something of it stands.
+            at_least_ms = 0 if reply.status in OF_THE_IDENTITY else reply.retry_after_ms
+            retry(turn, target, reason, detail=detail, at_least_ms=at_least_ms)
         return
     refused = move(turn, target, Signal.REFUSE)
     if refused is not None:
@@ -190,11 +229,12 @@ def release(turn: Turn, target: Target) -> None:
     move(turn, target, Signal.RELEASE)
 
 
-def _answered(turn: Turn, reply: SuperviseAccepted | SuperviseRefused) -> Target | None:
+def _answered(turn: Turn, reply: SuperviseAccepted | SuperviseRefused, penalty_ms: int) -> Target | None:
     """The target with its request answered; None when this answer is not the one awaited."""
     target = turn.state.target(reply.party_id)
     if target is None or target.attempt != reply.attempt or target.reply_due is None:
         return None
+    turn.answered(turn.state.supervisor, reply.at, retry_after_ms=penalty_ms)
     answered = replace(target, reply_due=None)
     turn.put_target(answered)
     return answered
