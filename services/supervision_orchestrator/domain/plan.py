@@ -206,7 +206,8 @@ def _merge(turn: Turn, reading: SessionRead) -> None:
         and STATUS_OF_CODE.get(p.code) in ON_THE_CALL
         and not turn.floor.is_supervisor(p.extension_id)
     )
-    for party in reading.parties:
+    agents_first = sorted(reading.parties, key=lambda p: not turn.floor.roster.is_monitored(p.extension_id))
+    for party in agents_first:  # what makes the call eligible comes before those whom nobody would keep
         on_party(
             turn,
             TelephonyPartyChanged(
