@@ -33,6 +33,7 @@ def follow_supervision(settings: KafkaSettings, publisher: Publisher, on_step: C
                 device_id=event.device_id,
                 supervisor_extension_id=event.supervisor_extension_id,
                 supervisor_party_id=event.supervisor_party_id,
+                recast=event.reason == "role_changed",
                 at_s=event.at.timestamp(),
             )
         )
