@@ -51,25 +51,26 @@ def inbox_inputs(key: str, value: bytes | None) -> list[inputs.Input]:
     """What our own effects came back with."""
     reply = decode(topics.SUPERVISION_INBOX, value)
     _same_call(key, reply.call_id)
+    asked_by = reply.supervisor_extension_id
     match reply.kind:
         case "timer":
             return [_timer(reply)]
         case "session_read":
             return [_session(reply)]
         case "session_gone":
-            return [inputs.SessionGone(call_id=key, attempt=reply.attempt, at=reply.at)]
+            return [inputs.SessionGone(call_id=key, attempt=reply.attempt, at=reply.at, supervisor=asked_by)]
         case "accepted":
             return [
                 inputs.SuperviseAccepted(
                     call_id=key, party_id=reply.party_id, attempt=reply.attempt, at=reply.at,
-                    supervisor_party_id=reply.supervisor_party_id,
+                    supervisor_party_id=reply.supervisor_party_id, supervisor=asked_by,
                 )
             ]  # fmt: skip
         case "refused" if READ_ID in reply.reply_id:
             return [
                 inputs.ReadFailed(
                     call_id=key, attempt=reply.attempt, at=reply.at, status=reply.status,
-                    error_code=reply.error_code, retry_after_ms=reply.retry_after_ms,
+                    error_code=reply.error_code, retry_after_ms=reply.retry_after_ms, supervisor=asked_by,
                 )
             ]  # fmt: skip
         case "refused":
@@ -77,6 +78,7 @@ def inbox_inputs(key: str, value: bytes | None) -> list[inputs.Input]:
                 inputs.SuperviseRefused(
                     call_id=key, party_id=reply.party_id, attempt=reply.attempt, at=reply.at, status=reply.status,
                     error_code=reply.error_code, retry_after_ms=reply.retry_after_ms, retryable=reply.retryable,
+                    supervisor=asked_by,
                 )
             ]  # fmt: skip
 
@@ -162,7 +164,13 @@ def _session(reply: records.SupervisionReply) -> inputs.Input:
         )
         for party in reply.parties
     )
-    return inputs.SessionRead(call_id=reply.call_id, attempt=reply.attempt, at=reply.at, parties=parties)
+    return inputs.SessionRead(
+        call_id=reply.call_id,
+        attempt=reply.attempt,
+        at=reply.at,
+        parties=parties,
+        supervisor=reply.supervisor_extension_id,
+    )
 
 
 def _leg_fields(leg: records.MediaLeg) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class Ledger:
                 continue
             if isinstance(event, ReadFailed | SuperviseRefused):
                 silent_ms = silence_ms(event, policy)
-                supervisor = self._supervisor_of(call_id, event)
+                supervisor = event.supervisor or self._supervisor_of(call_id, event)
                 if silent_ms and supervisor:
                     self.budgets.close(supervisor, after(event.at, silent_ms))
             self.budgets.settle(answered, event.at)

@@ -132,7 +132,7 @@ class Requests:
         ANSWERS.labels("read" if place == "read" else "supervise", reply.kind).inc()
         log.info("request_answered", call_id=call_id, request=place, attempt=request.attempt, answer=reply.kind,
                  status=reply.status, error_code=reply.error_code)  # fmt: skip
-        return _named(reply, reply_id)
+        return msgspec.structs.replace(reply, reply_id=reply_id, supervisor_extension_id=request.supervisor)
 
     def _api_of(self, request: Request) -> SuperviseApi:
         api = self._apis.get(request.supervisor)
@@ -190,7 +190,3 @@ class Requests:
             retry_after_ms=error.retry_after_ms,
             retryable=retryable,
         )
-
-
-def _named(reply: records.SupervisionReply, reply_id: str) -> records.SupervisionReply:
-    return msgspec.structs.replace(reply, reply_id=reply_id)

@@ -36,19 +36,25 @@ from services.supervision_orchestrator.domain.inputs import (
     TimerDue,
 )
 from services.supervision_orchestrator.domain.parties import on_party
-from services.supervision_orchestrator.domain.plan import on_followed, on_let_in, on_read, read_if_due
+from services.supervision_orchestrator.domain.plan import give_up_reading, on_followed, on_let_in, on_read, read_if_due
 from services.supervision_orchestrator.domain.snapshot import snapshot_of
 from services.supervision_orchestrator.domain.stages import CALL_TRANSITIONS, Happening
-from services.supervision_orchestrator.domain.targets import on_accepted, on_leg, on_refused, time_out
+from services.supervision_orchestrator.domain.targets import note_answer, on_accepted, on_leg, on_refused, time_out
 from services.supervision_orchestrator.domain.turn import Turn
 
 
 def decide(state: CallState, event: Input, now: datetime, floor: Floor) -> tuple[CallState, tuple[Effect, ...]]:
     """Take one input. An unchanged state and no effects mean that it told nothing new."""
     if state.over:
+        if isinstance(event, SessionRead | SessionGone | ReadFailed | SuperviseAccepted | SuperviseRefused):
+            turn = Turn(state, now, floor)
+            note_answer(turn, event)
+            return turn.state, ()
         done = state.forget_due is not None and state.forget_due <= now
         return state, ((Forget(),) if done else ())
     turn = Turn(state, now, floor)
+    if isinstance(event, SessionRead | SessionGone | ReadFailed | SuperviseAccepted | SuperviseRefused):
+        note_answer(turn, event)
     match event:
         case TelephonyPartyChanged():
             on_party(turn, event)
@@ -105,7 +111,8 @@ def _advance(turn: Turn) -> None:
     elif state.close_due <= turn.now:
         _confirm_end(turn)
     elif not state.reading or (state.read_due is not None and state.read_due <= turn.now):
-        turn.set(reading=False, read_due=None)
+        give_up_reading(turn)
+        turn.set(read_due=None)
 
 
 def _nothing_more_can_come(state: CallState) -> bool:
@@ -130,7 +137,8 @@ def _confirm_end(turn: Turn) -> None:
     state = turn.state
     if state.reading:
         if state.read_due is not None and state.read_due <= turn.now:
-            turn.set(reading=False, read_due=None, close_due=turn.in_ms(turn.policy.retry_max_ms))
+            give_up_reading(turn)
+            turn.set(read_due=None, close_due=turn.in_ms(turn.policy.retry_max_ms))
         return
     turn.set(read_due=turn.now)
     read_if_due(turn)
@@ -142,6 +150,10 @@ def _close(turn: Turn) -> None:
     state = turn.state
     ended_at = state.ended_at or turn.now
     outcome = outcome_of(state, ended_at, turn.policy)
+    give_up_reading(turn)
+    for target in state.targets:
+        if target.reply_due is not None:
+            turn.answered(state.supervisor, turn.now)
     for target in state.targets:
         if target.attempt:
             leg_id = target.legs[-1].leg_id if target.legs else ""

@@ -43,6 +43,7 @@ class SessionRead:
     attempt: int
     at: datetime
     parties: tuple[ReadParty, ...]
+    supervisor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class SessionGone:
     call_id: str
     attempt: int
     at: datetime
+    supervisor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,7 @@ class ReadFailed:
     status: int = 0
     error_code: str = ""
     retry_after_ms: int = 0
+    supervisor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,7 @@ class SuperviseAccepted:
     attempt: int
     at: datetime
     supervisor_party_id: str = ""
+    supervisor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,7 @@ class SuperviseRefused:
     error_code: str = ""
     retry_after_ms: int = 0
     retryable: bool = False
+    supervisor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +160,8 @@ class LegDown(_LegInput):
     reason: str = ""
 
 
+Reply = SessionRead | SessionGone | ReadFailed | SuperviseAccepted | SuperviseRefused
+"""Answers to requests; `supervisor` is who asked, empty where a record of an earlier version does not tell."""
 Leg = LegInvited | LegUp | LegGap | LegDown
 Input = (
     TelephonyPartyChanged

@@ -22,7 +22,7 @@ from services.supervision_orchestrator.domain.inputs import (
 from services.supervision_orchestrator.domain.parties import SUPERVISING, gone_everywhere, on_party
 from services.supervision_orchestrator.domain.policy import after
 from services.supervision_orchestrator.domain.rules import CallFacts
-from services.supervision_orchestrator.domain.targets import OF_THE_IDENTITY, ask, may_ask, release, revive, silence_ms
+from services.supervision_orchestrator.domain.targets import OF_THE_IDENTITY, ask, may_ask, release, revive
 from services.supervision_orchestrator.domain.turn import Turn
 
 GIVE_UP_AFTER = 5
@@ -59,8 +59,6 @@ def on_read(turn: Turn, reading: SessionRead | SessionGone | ReadFailed) -> None
     state = turn.state
     if not state.reading or reading.attempt != state.reads:
         return
-    penalty_ms = silence_ms(reading, turn.policy) if isinstance(reading, ReadFailed) else 0
-    turn.answered(state.reader, reading.at, retry_after_ms=penalty_ms)
     turn.set(reading=False, read_due=None)
     match reading:
         case SessionGone():
@@ -82,7 +80,8 @@ def read_if_due(turn: Turn) -> None:
     if state.reading:
         if state.read_due is None or state.read_due > turn.now:
             return
-        turn.set(reading=False, read_failures=state.read_failures + 1, booked_legs=0)
+        give_up_reading(turn)
+        turn.set(read_failures=state.read_failures + 1)
     elif not (state.read_due is not None and state.read_due <= turn.now) and not (
         state.read_failures == 0 and not state.waiting and any(may_ask(t, turn.now) for t in state.targets)
     ):
@@ -101,6 +100,13 @@ def read_if_due(turn: Turn) -> None:
         read_due=turn.in_ms(turn.policy.reply_timeout_ms),
     )  # fmt: skip
     turn.effects.append(ReadSession(attempt=attempt, supervisor=chosen))
+
+
+def give_up_reading(turn: Turn) -> None:
+    """No answer is awaited any more; the request counts as sent, because it may have been."""
+    if turn.state.reading:
+        turn.answered(turn.state.reader, turn.now)
+        turn.set(reading=False, booked_legs=0)
 
 
 def on_let_in(turn: Turn) -> None:

@@ -24,6 +24,7 @@ from services.supervision_orchestrator.domain.inputs import (
     LegInvited,
     LegUp,
     ReadFailed,
+    Reply,
     SuperviseAccepted,
     SuperviseRefused,
 )
@@ -78,6 +79,16 @@ def silence_ms(refused: SuperviseRefused | ReadFailed, policy: Policy) -> int:
     if refused.status == 429:
         return refused.retry_after_ms
     return max(refused.retry_after_ms, policy.queue_ms) if refused.status == 401 else 0
+
+
+def note_answer(turn: Turn, reply: Reply) -> None:
+    """Late or not, the request was made, and its penalty holds."""
+    state = turn.state
+    asked_by = reply.supervisor or (
+        state.supervisor if isinstance(reply, SuperviseAccepted | SuperviseRefused) else state.reader
+    )
+    penalty_ms = silence_ms(reply, turn.policy) if isinstance(reply, ReadFailed | SuperviseRefused) else 0
+    turn.answered(asked_by, reply.at, retry_after_ms=penalty_ms)
 
 
 def move(turn: Turn, target: Target, signal: Signal) -> Target | None:
@@ -160,7 +171,7 @@ def retry(
 
 def on_accepted(turn: Turn, reply: SuperviseAccepted) -> None:
     """The request was taken; audio is still to come."""
-    target = _answered(turn, reply, 0)
+    target = _answered(turn, reply)
     if target is None:
         return
     target = replace(target, supervisor_party_id=reply.supervisor_party_id)
@@ -172,7 +183,7 @@ def on_accepted(turn: Turn, reply: SuperviseAccepted) -> None:
 
 def on_refused(turn: Turn, reply: SuperviseRefused) -> None:
     """The request was refused or lost. A leg that came anyway stands."""
-    target = _answered(turn, reply, silence_ms(reply, turn.policy))
+    target = _answered(turn, reply)
     if target is None or target.leg_seen:
         return
     detail = f"{reply.status}_{reply.error_code}".strip("_") if reply.status else "no_reply"
@@ -220,6 +231,7 @@ def time_out(turn: Turn) -> None:
         if target.reply_due is not None and target.reply_due <= turn.now:
             target = replace(target, reply_due=None)
             turn.put_target(target)
+            turn.answered(turn.state.supervisor, turn.now)
         if target.phase in TIMEOUT_REASON and target.due is not None and target.due <= turn.now:
             retry(turn, replace(target, legs=()), TIMEOUT_REASON[target.phase])
 
@@ -229,12 +241,11 @@ def release(turn: Turn, target: Target) -> None:
     move(turn, target, Signal.RELEASE)
 
 
-def _answered(turn: Turn, reply: SuperviseAccepted | SuperviseRefused, penalty_ms: int) -> Target | None:
+def _answered(turn: Turn, reply: SuperviseAccepted | SuperviseRefused) -> Target | None:
     """The target with its request answered; None when this answer is not the one awaited."""
     target = turn.state.target(reply.party_id)
     if target is None or target.attempt != reply.attempt or target.reply_due is None:
         return None
-    turn.answered(turn.state.supervisor, reply.at, retry_after_ms=penalty_ms)
     answered = replace(target, reply_due=None)
     turn.put_target(answered)
     return answered

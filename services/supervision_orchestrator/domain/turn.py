@@ -45,7 +45,7 @@ class Turn:
         self.set(targets=(*others, target))
 
     def answered(self, supervisor: str, at: datetime, *, retry_after_ms: int = 0) -> None:
-        """Keep that a request of the supervisor's was answered, and with which penalty."""
+        """Keep that a request of the supervisor's was answered or given up, and with which penalty."""
         known = after(self.now, -self.policy.rate_window_ms)
         spent = (*(s for s in self.state.spent if s.at > known), Spent(supervisor=supervisor, at=at))
         penalties = tuple(p for p in self.state.penalties if p.until > self.now)
