@@ -47,6 +47,7 @@ class Step:
     """A step of supervision as the orchestrator reports it; `at_s` is wall-clock seconds.
 
     `recast`: the party plays another role from now on, such as the colleague who has taken the call over.
+    `superseded_leg_id`: this leg is not needed any more, because its parties are heard by themselves.
     """
 
     type: str
@@ -59,6 +60,7 @@ class Step:
     supervisor_party_id: str
     at_s: float
     recast: bool = False
+    superseded_leg_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
