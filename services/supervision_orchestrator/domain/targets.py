@@ -284,6 +284,18 @@ def _add(turn: Turn, target: Target, opened: OpenLeg, signal: Signal, leg: Leg) 
     answered_at = turn.state.answered_at
     waited_ms = elapsed_ms(answered_at, leg.at) if first_audio and answered_at is not None else None
     turn.step("media_up", target, at=leg.at, leg_id=leg.leg_id, cause=leg.leg_id, waited_ms=waited_ms)
+    _supersede_session(turn)
+
+
+def _supersede_session(turn: Turn) -> None:
+    """After a conference, once each of the two is heard by itself, the mixed leg is not needed: the gateway ends it."""
+    session = turn.state.target("")
+    parties = [t for t in turn.state.targets if t.party_id and t.phase is not Phase.RELEASED]
+    if session is None or session.phase is not Phase.RELEASED or turn.state.mode != "party":
+        return
+    if len(parties) == 2 and all(t.phase is Phase.UP for t in parties):
+        for leg in session.legs:
+            turn.step("ended", session, leg_id=leg.leg_id, reason="superseded", cause=leg.leg_id)
 
 
 def _down(turn: Turn, target: Target, known: OpenLeg | None, leg: LegDown) -> None:

@@ -174,7 +174,11 @@ def test_conference_goes_mixed_and_back_when_the_third_leaves() -> None:
     bench.answer_read(*TWO, read_party(3, "Disconnected", IVR))
     assert ("ended", "mixed") in bench.steps
     assert [(a.party_id, a.attempt) for a in bench.asks[3:]] == [(party_id(2), 2), (party_id(1), 2)]
-    bench.hear(*bench.asks[3:])
+    bench.accept(bench.asks[3])
+    bench.up(party_id(2), "00000002")
+    assert "superseded" not in bench.reasons
+    bench.hear(bench.asks[4])
+    assert bench.reasons[-1] == "superseded"
     bench.down("", "00000001", role="mixed")
     assert (snapshot_of(bench.state).supervision, live_requests(bench)) == ("party", {"agent": 1, "customer": 1})
 
