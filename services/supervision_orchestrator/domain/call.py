@@ -137,6 +137,7 @@ class CallState:
     `read_due`: when to read the session next, or, while `reading`, when its answer is overdue. `close_due`: when a
     call without monitored parties is to be closed. `over`: its terminal record is out. `supervisor` and `device_id`:
     the call's booking, which changes only while nothing of it stands; `booked_legs` are still to be asked for.
+    `own_supervisor`: the identity that has a party in the session by the last reading; RingCentral refuses all others.
     `waiting`: why the call is not let in now; empty when it does not wait. `followed`: a transfer led here, and whether
     anybody monitored takes part is not known yet.
     """
@@ -151,6 +152,7 @@ class CallState:
     holds: int = 0
     checked_at: datetime | None = None
     consent: str = ""
+    own_supervisor: str = ""
     other_supervisors: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
     spent: tuple[Spent, ...] = ()

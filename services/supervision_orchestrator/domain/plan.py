@@ -42,7 +42,7 @@ def wanting_of(state: CallState, penalized: frozenset[str] = frozenset()) -> Wan
         agent_extension_id=state.agent_extension_id,
         legs=legs,
         requests=legs + 1,
-        supervisor=state.supervisor if bound else "",
+        supervisor=state.supervisor if bound else state.own_supervisor,
         device_id=state.device_id if bound else "",
         prefer=state.supervisor,
         avoid=penalized,
@@ -119,8 +119,6 @@ def on_followed(turn: Turn) -> None:
     """A transfer leads here; unless its own events have come, only a reading tells who takes part."""
     if turn.state.started_at is None and not turn.state.followed:
         turn.set(followed=True, read_due=turn.now)
-    elif turn.state.started_at is not None and not turn.state.reading and turn.state.close_due is None:
-        turn.set(read_due=turn.now)
 
 
 def _reader(turn: Turn) -> str:
@@ -205,13 +203,9 @@ def _failed(turn: Turn, reading: ReadFailed) -> None:
 
 
 def _merge(turn: Turn, reading: SessionRead) -> None:
-    others = tuple(
-        p.party_id
-        for p in reading.parties
-        if p.reason in SUPERVISING
-        and STATUS_OF_CODE.get(p.code) in ON_THE_CALL
-        and not turn.floor.is_supervisor(p.extension_id)
-    )
+    listening = [p for p in reading.parties if p.reason in SUPERVISING and STATUS_OF_CODE.get(p.code) in ON_THE_CALL]
+    own = [p.extension_id for p in listening if turn.floor.is_supervisor(p.extension_id)]
+    others = tuple(p.party_id for p in listening if not turn.floor.is_supervisor(p.extension_id))
     agents_first = sorted(reading.parties, key=lambda p: not turn.floor.roster.is_monitored(p.extension_id))
     for party in agents_first:  # what makes the call eligible comes before those whom nobody would keep
         on_party(
@@ -228,7 +222,7 @@ def _merge(turn: Turn, reading: SessionRead) -> None:
                 direction=party.direction,
             ),
         )
-    turn.set(other_supervisors=others)
+    turn.set(other_supervisors=others, own_supervisor=own[0] if own else "")
 
 
 def _plan(turn: Turn) -> None:
@@ -333,7 +327,8 @@ def _booked(turn: Turn, legs: int) -> bool:
         return False
     state = turn.state
     wanting = replace(wanting_of(state, turn.penalized()), legs=legs, requests=legs)
-    if state.booked_legs >= legs:  # its own place is kept for it, so nobody can have gone first
+    fits = state.own_supervisor in {"", state.supervisor}
+    if state.booked_legs >= legs and fits:  # its own place is kept for it, so nobody can have gone first
         kept = replace(wanting, supervisor=state.supervisor, device_id=state.device_id)
         if isinstance(choose(replace(turn.floor, queue=()), kept), Booking):
             turn.set(waiting="")

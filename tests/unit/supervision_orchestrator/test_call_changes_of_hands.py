@@ -8,7 +8,9 @@ import pytest
 
 from services.supervision_orchestrator.domain.call import CallState, Phase
 from services.supervision_orchestrator.domain.effects import FollowPeer, Forget, PublishFact
+from services.supervision_orchestrator.domain.floor import Supervisor
 from services.supervision_orchestrator.domain.inputs import LetIn, PeerFollowed
+from services.supervision_orchestrator.domain.roster import Roster
 from services.supervision_orchestrator.domain.snapshot import snapshot_of
 from services.supervision_orchestrator.domain.stages import CALL_TRANSITIONS, Happening, Stage
 from tests.support.call_bench import (
@@ -276,6 +278,31 @@ def test_supervisors_of_the_whole_pool_are_no_participants() -> None:
 
     assert snapshot_of(bench.state).participants == 2
     assert bench.state.other_supervisors == ()
+
+
+def test_identity_that_still_has_a_party_in_the_session_is_asked_again_and_no_other() -> None:
+    """Its INVITE never came, and RingCentral refuses a second supervisor as long as the party is there."""
+    second = Supervisor(extension_id="700200399")
+    own, others = floor(), floor()
+    roster = Roster({**own.roster.entries, second.extension_id: own.roster.entries[SUPERVISOR]})
+    phone = replace(own.devices[0], device_id="801000000099", supervisor_extension_id=second.extension_id)
+    both = replace(own, roster=roster, devices=(*own.devices, phone), supervisors=(*own.supervisors, second))
+    bench = CallBench(replace(both, supervisors=(replace(own.supervisors[0], requests=9), replace(second, requests=5))))
+    bench.feed(change(3, 2, "Answered", AGENT, at_ms=0), at_ms=0)
+    bench.answer_read(*TWO)
+    for ask in bench.asks:
+        bench.accept(ask)
+    bench.floor = replace(both, supervisors=(replace(own.supervisors[0], requests=0), second))
+    bench.tick(10_000)
+    bench.tick(1_000)
+
+    bench.answer_read(*TWO, read_party(7, "Answered", SUPERVISOR, reason="Supervising"))
+    assert {ask.supervisor for ask in bench.asks} == {SUPERVISOR}
+    assert bench.reasons[-1] == "rate_limited"
+    bench.floor = others
+    bench.tick(5_000)
+    bench.answer_read(*TWO, read_party(7, "Answered", SUPERVISOR, reason="Supervising"))
+    assert [ask.supervisor for ask in bench.asks] == [SUPERVISOR] * 4
 
 
 def test_call_taken_up_after_its_account_stays_accounted_for() -> None:
