@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.bench.coverage.options import Options, simulator, waits
 
 READY_TIMEOUT_S = 120.0
 UNDER_TEST = ("event_ingestor", "supervision_orchestrator")
+OWN_OPTIONS = frozenset(f.name.upper() for f in fields(Options))
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
@@ -98,7 +100,9 @@ class Surroundings:
         )
 
     def _spawn(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
-        env = {**os.environ, "PYTHONPATH": str(REPOSITORY), **self._kafka, **environment}
+        # The run's own options, such as HOURS, are nobody's settings.
+        kept = {k: v for k, v in os.environ.items() if k not in OWN_OPTIONS}
+        env = {**kept, "PYTHONPATH": str(REPOSITORY), **self._kafka, **environment}
         log = self._folder / "logs" / f"{name}.log"
         self._children[name] = ChildProcess.start(command, log_path=log, env=env, cwd=REPOSITORY)
 
