@@ -42,7 +42,8 @@ def on_party(turn: Turn, change: TelephonyPartyChanged) -> None:
     if turn.floor.is_supervisor(change.extension_id):
         return
     if change.reason in SUPERVISING:
-        _other_supervisor(turn, change)
+        if turn.state.party(change.party_id) is None:
+            _other_supervisor(turn, change)
         return
     if change.party_id in turn.state.other_supervisors:
         _other_supervisor(turn, change, gone=True)
