@@ -56,6 +56,8 @@ def on_party(turn: Turn, change: TelephonyPartyChanged) -> None:
     if before is not None and _stale(before, status, change.sequence):
         _learn_of_answer(turn, before, change, status)
         return
+    if before is not None and before.status in ON_THE_CALL and status is PartyStatus.RINGING:
+        status = before.status  # parties do not go back
     party = Party(
         party_id=change.party_id,
         status=status,
