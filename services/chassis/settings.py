@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.chassis.errors import SettingError
+from services.chassis.identities import SupervisorIdentity, read_identities
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
@@ -127,9 +128,35 @@ class RingCentralSettings(BaseSettings):
     ringcentral_jwt: SecretStr = Field(
         validation_alias="RINGCENTRAL_JWT", description="JWT credential of the supervisor"
     )
-    ringcentral_timeout_ms: int = Field(
-        10_000, ge=100, validation_alias="RINGCENTRAL_TIMEOUT_MS", description="longest wait for a reply"
+    ringcentral_jwts: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="RINGCENTRAL_JWTS",
+        description='pool of supervisors: JWTs separated by commas, or JSON such as [{"jwt": "...", '
+        '"device_ids": ["..."]}], or @FILE with either; empty: the one of RINGCENTRAL_JWT',
     )
+    ringcentral_timeout_ms: int = Field(
+        10_000, ge=10, validation_alias="RINGCENTRAL_TIMEOUT_MS", description="longest wait for a reply"
+    )
+    ringcentral_login_hold_ms: int = Field(
+        2_000, ge=1, validation_alias="RINGCENTRAL_LOGIN_HOLD_MS", description="least wait after a login that failed"
+    )
+    ringcentral_login_refused_ms: int = Field(
+        30_000, ge=1, validation_alias="RINGCENTRAL_LOGIN_REFUSED_MS", description="least wait after a login refused"
+    )
+    ringcentral_penalty_ms: int = Field(
+        30_000, ge=1, validation_alias="RINGCENTRAL_PENALTY_MS", description="silence after a 429 without Retry-After"
+    )
+
+    @field_validator("ringcentral_jwts")
+    @classmethod
+    def _jwts_can_be_read(cls, jwts: SecretStr) -> SecretStr:
+        read_identities(jwts.get_secret_value())
+        return jwts
+
+    def supervisor_identities(self) -> tuple[SupervisorIdentity, ...]:
+        """The pool of RINGCENTRAL_JWTS, else the one supervisor of RINGCENTRAL_JWT."""
+        pool = read_identities(self.ringcentral_jwts.get_secret_value())
+        return pool or (SupervisorIdentity(self.ringcentral_jwt),)
 
 
 def load(settings: type[SettingsT], environ: Mapping[str, str] | None = None) -> SettingsT:

@@ -555,6 +555,8 @@ class SupervisionReply(Struct, frozen=True, kw_only=True):
     """The monitored party asked for."""
     attempt: Annotated[int, Meta(ge=0)] = 0
     """Which try."""
+    supervisor_extension_id: str = ""
+    """The supervisor whose request this answers."""
     supervisor_party_id: str = ""
     """With `accepted`."""
     status: int = 0

@@ -116,9 +116,18 @@ class Gateway:
     def learn(self, step: Step) -> None:
         """Take a step of supervision; calls that wait for it, or whose role it tells, are decided anew."""
         self._known = self._known.learn(step)
+        if step.superseded_leg_id:
+            self._hang_up(step.superseded_leg_id)
         for device in self._devices.values():
             for number in list(device.sessions):
                 self._decide(device, number)
+
+    def _hang_up(self, leg_id: str) -> None:
+        """End the call that brings this leg and no other."""
+        for device in self._devices.values():
+            for number, session in device.sessions.items():
+                if device.worker is not None and [leg.leg_id for leg in session.legs] == [leg_id]:
+                    device.worker.send(sip_link.HangUp(call=number))
 
     def recall_epoch(self, call_id: str, epoch: datetime) -> None:
         """Take the epoch of a call from an earlier life."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ import structlog
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from services.chassis.clock import Clock
 from services.chassis.errors import Backpressure, Fatal, Poison, SettingError, Transient
 from services.chassis.faust_app import (
     FaustAppCrashedError,
@@ -24,22 +26,25 @@ from services.chassis.faust_app import (
     run_app,
     source_record,
 )
+from services.chassis.identities import SupervisorIdentity
 from services.chassis.publisher import KafkaPublisher, Origin
-from services.chassis.ringcentral import RingCentralClient
+from services.chassis.ringcentral import RateLimit, RingCentralClient
 from services.chassis.service import Service, run_async
 from services.chassis.topic_view import TopicView
 from services.contracts import topics
 from services.supervision_orchestrator.adapters.desk import Desk
 from services.supervision_orchestrator.adapters.floor_view import FOLLOWED, FloorView
 from services.supervision_orchestrator.adapters.incoming import READERS
+from services.supervision_orchestrator.adapters.ledger import Ledger
 from services.supervision_orchestrator.adapters.requests import DaemonThreads, Requests
 from services.supervision_orchestrator.adapters.ringcentral_api import RingCentralSuperviseApi
 from services.supervision_orchestrator.config import OrchestratorSettings
+from services.supervision_orchestrator.domain.budgets import Budgets
+from services.supervision_orchestrator.domain.floor import Supervisor
 from services.supervision_orchestrator.domain.ports import Refused, SuperviseApi
 
 log = structlog.get_logger()
 SOURCES = (topics.TELEPHONY_EVENTS, topics.SUPERVISION_INBOX, topics.MEDIA_LEGS)
-TIMER_RESOLUTION_S = 0.05
 STOP_GRACE_S = 1.0
 METADATA_TIMEOUT_S = 10.0
 ResultT = TypeVar("ResultT")
@@ -47,38 +52,72 @@ ResultT = TypeVar("ResultT")
 
 def main(service: Service[OrchestratorSettings], api: SuperviseApi | None = None) -> None:
     """Run until stopped. `api` stands in for RingCentral in tests."""
-    if api is None:
-        api = RingCentralSuperviseApi(RingCentralClient(service.settings, clock=service.clock))
-    run_async(service, partial(_run, service, api))
+    settings = service.settings
+    if api is not None:
+        pool = [_Member(api)]
+    else:
+        pool = [_member(service, identity) for identity in settings.supervisor_identities()]
+    if len(pool) == 1:
+        pool[0].extension_id = settings.supervisor_extension_id
+    run_async(service, partial(_run, service, pool))
 
 
-async def _run(service: Service[OrchestratorSettings], api: SuperviseApi, stop: asyncio.Event) -> None:
+@dataclass(slots=True)
+class _Member:
+    """One supervisor identity; `extension_id` is empty until it is known."""
+
+    api: SuperviseApi
+    device_ids: tuple[str, ...] = ()
+    extension_id: str = ""
+    on_limits: Callable[[str, RateLimit], object] | None = None
+
+    def hear(self, told: RateLimit) -> None:
+        """On a worker thread."""
+        if self.on_limits is not None and self.extension_id:
+            self.on_limits(self.extension_id, told)
+
+
+def _member(service: Service[OrchestratorSettings], identity: SupervisorIdentity) -> _Member:
+    client = RingCentralClient(
+        service.settings, clock=service.clock, jwt=identity.jwt, on_limits=lambda told: member.hear(told)
+    )
+    member = _Member(RingCentralSuperviseApi(client), identity.device_ids)
+    return member
+
+
+async def _run(service: Service[OrchestratorSettings], pool: list[_Member], stop: asyncio.Event) -> None:
     settings, health = service.settings, service.health
     health.waiting("calls", "starting")
     threads = DaemonThreads(settings.request_threads)
     partitions = await _until(stop, lambda: threads.run(partial(_partitions, settings)))
-    supervisor = settings.supervisor_extension_id
-    if not supervisor and partitions is not None:
-        supervisor = await _until(stop, lambda: threads.run(partial(_own_extension, api))) or ""
-    if partitions is None or not supervisor:
+    if partitions is None:
         return
-    log.info("supervisor_known", extension_id=supervisor, partitions=partitions)
+    known = [member for member in pool if await _introduced(member, stop, threads, alone=len(pool) == 1)]
+    if stop.is_set():
+        return
+    if not known:
+        raise Fatal("RINGCENTRAL_JWTS: RingCentral refuses every identity of the pool")
+    apis = {member.extension_id: member.api for member in known}
+    if len(apis) < len(known):
+        raise SettingError("RINGCENTRAL_JWTS: two identities belong to the same extension")
+    log.info("supervisors_known", extension_ids=sorted(apis), partitions=partitions)
     publisher = KafkaPublisher(
         settings, service=service.name, health=health, clock=service.clock,
         dead_letter_limit=settings.dead_letter_limit,
     )  # fmt: skip
-    await _serve(service, api, stop, threads, publisher, supervisor, partitions)
+    await _serve(service, known, stop, threads, publisher, partitions)
     publisher.close(timeout_s=STOP_GRACE_S)
 
 
 async def _serve(
-    service: Service[OrchestratorSettings], api: SuperviseApi, stop: asyncio.Event, threads: DaemonThreads,
-    publisher: KafkaPublisher, supervisor: str, partitions: int,
+    service: Service[OrchestratorSettings], pool: Sequence[_Member], stop: asyncio.Event, threads: DaemonThreads,
+    publisher: KafkaPublisher, partitions: int,
 ) -> None:  # fmt: skip
     settings = service.settings
-    loop = asyncio.get_running_loop()
-    device_changed = asyncio.Event()
-    floor = FloorView(supervisor, settings.policy(), lambda: loop.call_soon_threadsafe(device_changed.set))
+    supervisors = tuple(Supervisor(extension_id=m.extension_id, device_ids=m.device_ids) for m in pool)
+    floor = FloorView(supervisors, settings.policy(), settings.rules())
+    ledger = Ledger(Budgets(settings.limits()))
+    _learn_limits(pool, ledger, service.clock)
     view = TopicView(settings, topics=FOLLOWED, on_record=floor.take, publisher=publisher, name="floor")
     view.start()
     try:
@@ -102,8 +141,9 @@ async def _serve(
             instance_id=settings.group_instance_id,
         )
         rows = raw_table(app, table, partitions=partitions)
-        requests = Requests(api, publisher, service.clock, saved=partial(_saved, app), threads=threads)
-        desk = Desk(rows, publisher, service.clock, floor=floor.floor, start_requests=requests.start)
+        apis = {member.extension_id: member.api for member in pool}
+        requests = Requests(apis, publisher, service.clock, saved=partial(_saved, app), threads=threads)
+        desk = Desk(rows, publisher, service.clock, floor=floor.floor, start_requests=requests.start, ledger=ledger)
         outage = _Outage(stop)
         for topic in SOURCES:
             _add_agent(app, settings.topic_prefix + topic.name, topic.name, desk, publisher, threads, outage)
@@ -114,8 +154,7 @@ async def _serve(
             service.health.ready("calls")
 
         beside = [
-            asyncio.create_task(_timers(desk, outage), name="timers"),
-            asyncio.create_task(_devices(desk, device_changed), name="devices"),
+            asyncio.create_task(_timers(desk, outage, settings.timer_resolution_ms / 1000), name="timers"),
             asyncio.create_task(_watch(view, publisher, outage), name="watch"),
         ]
         try:
@@ -188,21 +227,38 @@ async def _saved(app: faust.App) -> None:
     await app.producer.flush()
 
 
-async def _timers(desk: Desk, outage: _Outage) -> None:
+def _learn_limits(pool: Sequence[_Member], ledger: Ledger, clock: Clock) -> None:
+    """What replies say of rate limits reaches the ledger on the loop, before the replies themselves do."""
+    loop = asyncio.get_running_loop()
+
+    def hear(extension_id: str, told: RateLimit) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the service ends
+            loop.call_soon_threadsafe(ledger.learn, extension_id, told, clock.now())
+
+    for member in pool:
+        member.on_limits = hear
+
+
+async def _introduced(member: _Member, stop: asyncio.Event, threads: DaemonThreads, *, alone: bool) -> bool:
+    """Whether the identity's extension is known; one refused for good is left out, unless it is the only one."""
+    try:
+        if not member.extension_id:
+            member.extension_id = await _until(stop, lambda: threads.run(partial(_own_extension, member.api))) or ""
+    except Fatal as fatal:
+        if alone:
+            raise
+        log.error("supervisor_left_out", reason=str(fatal))
+    return bool(member.extension_id)
+
+
+async def _timers(desk: Desk, outage: _Outage, resolution_s: float) -> None:
     while True:
         try:
             desk.publish_due_timers()
+            desk.wake()
         except Backpressure as error:
             outage.declare(error)
-        await asyncio.sleep(TIMER_RESOLUTION_S)
-
-
-async def _devices(desk: Desk, changed: asyncio.Event) -> None:
-    while True:
-        await changed.wait()
-        changed.clear()
-        desk.device_changed()
-        await asyncio.sleep(TIMER_RESOLUTION_S)
+        await asyncio.sleep(resolution_s)
 
 
 async def _watch(view: TopicView, publisher: KafkaPublisher, outage: _Outage) -> None:
@@ -235,7 +291,7 @@ def _own_extension(api: SuperviseApi) -> str:
     try:
         return api.own_extension_id()
     except Refused as refused:
-        if not refused.retryable:
+        if not refused.retryable or refused.error_code.startswith("invalid_"):
             raise Fatal(f"RingCentral refuses to say whose credentials these are: {refused}") from None
         raise Transient(str(refused), retry_after_ms=refused.retry_after_ms) from None
 

@@ -17,7 +17,7 @@ from services.supervision_orchestrator.domain.effects import (
     ReadSession,
     Supervise,
 )
-from services.supervision_orchestrator.domain.floor import Device, Floor, Membership, Roster
+from services.supervision_orchestrator.domain.floor import Device, Floor, Supervisor
 from services.supervision_orchestrator.domain.inputs import (
     Input,
     LegDown,
@@ -31,6 +31,7 @@ from services.supervision_orchestrator.domain.inputs import (
     TelephonyPartyChanged,
     TimerDue,
 )
+from services.supervision_orchestrator.domain.roster import Membership, Roster
 
 CALL = "s-a0d7f1c2z19a"
 AGENT, OTHER_AGENT, SUPERVISOR, IVR = "700200301", "700200302", "700200300", "700200900"
@@ -48,7 +49,7 @@ def floor(*, online: bool = True, free_slots: int = 4, supervised: bool = True) 
         SUPERVISOR: member(monitoring=supervised),
     }
     device = Device(device_id=DEVICE, supervisor_extension_id=SUPERVISOR, online=online, free_slots=free_slots)
-    return Floor(roster=Roster(entries), devices=(device,), supervisor_extension_id=SUPERVISOR)
+    return Floor(roster=Roster(entries), devices=(device,), supervisors=(Supervisor(extension_id=SUPERVISOR),))
 
 
 def party_id(n: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.chassis.ringcentral.client import RingCentralClient
+from services.chassis.ringcentral.penalties import RateLimit
 from services.chassis.ringcentral.refusal import RingCentralRefused
 
-__all__ = ["RingCentralClient", "RingCentralRefused"]
+__all__ = ["RateLimit", "RingCentralClient", "RingCentralRefused"]

@@ -7,18 +7,19 @@ server, and errors without secrets. Nothing else is retried: the caller knows wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import requests
 import structlog
+from pydantic import SecretStr
 from requests.adapters import BaseAdapter
 from ringcentral.platform import Platform
 
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.ringcentral.login import DEFAULT_TTL_S, Login
 from services.chassis.ringcentral.paging import follow_pages, with_query
-from services.chassis.ringcentral.penalties import Penalties, retry_after_ms, route
+from services.chassis.ringcentral.penalties import Penalties, RateLimit, rate_limit, retry_after_ms, route
 from services.chassis.ringcentral.refusal import NO_REPLY, RingCentralRefused, read_error
 from services.chassis.ringcentral.sdk_transport import NotOk, TimedClient
 from services.chassis.settings import RingCentralSettings
@@ -33,14 +34,22 @@ AUTH_GROUP = {route("POST", TOKEN_PATH): "auth", route("POST", WSTOKEN_PATH): "a
 class RingCentralClient:
     """One identity's access. Every method raises RingCentralRefused when it gets no 2xx.
 
-    `adapter` replaces the network in tests.
+    `jwt` is the identity's where it is not that of RINGCENTRAL_JWT; `on_limits` hears, on the calling thread, what
+    each reply says about rate limits; `adapter` replaces the network in tests.
     """
 
     def __init__(
-        self, settings: RingCentralSettings, *, clock: Clock | None = None, adapter: BaseAdapter | None = None
+        self,
+        settings: RingCentralSettings,
+        *,
+        clock: Clock | None = None,
+        adapter: BaseAdapter | None = None,
+        jwt: SecretStr | None = None,
+        on_limits: Callable[[RateLimit], object] | None = None,
     ) -> None:
         self._clock = clock or SystemClock()
-        self._jwt = settings.ringcentral_jwt
+        self._jwt = jwt or settings.ringcentral_jwt
+        self._on_limits = on_limits
         self._platform = Platform(
             TimedClient(settings.ringcentral_timeout_ms, adapter),
             settings.ringcentral_client_id,
@@ -48,8 +57,13 @@ class RingCentralClient:
             settings.ringcentral_server_url.rstrip("/"),
             name="Earshot",
         )
-        self._penalties = Penalties(self._clock, AUTH_GROUP)
-        self._login = Login(self._log_in, self._clock)
+        self._penalties = Penalties(self._clock, AUTH_GROUP, default_ms=settings.ringcentral_penalty_ms)
+        self._login = Login(
+            self._log_in,
+            self._clock,
+            hold_s=settings.ringcentral_login_hold_ms / 1000,
+            refused_s=settings.ringcentral_login_refused_ms / 1000,
+        )
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Read a resource; `path` such as "/restapi/v1.0/account/~/extension"."""
@@ -90,6 +104,7 @@ class RingCentralClient:
         request_route = route(method, path)
         self._refuse_if_penalized(request_route)
         token = self._login.token()
+        self._refuse_if_penalized(request_route)  # a penalty may have begun while the login was waited for
         try:
             return self._send(method, path, query, body, token, request_route)
         except RingCentralRefused as refusal:
@@ -97,6 +112,7 @@ class RingCentralClient:
                 raise
         log.info("ringcentral_token_rejected", request=request_route)
         token = self._login.token(rejected=token)
+        self._refuse_if_penalized(request_route)
         return self._send(method, path, query, body, token, request_route)
 
     def _send(
@@ -137,11 +153,17 @@ class RingCentralClient:
         raise self._refusal(failed, login_route)
 
     def _read(self, response: requests.Response, request_route: str) -> dict[str, Any]:
-        self._penalties.learn(request_route, response.headers)
+        self._learn(request_route, response.headers)
         body = _json(response)
         if body is None and response.content:
             raise RingCentralRefused(NO_REPLY, request=f"{request_route} (a reply that is no JSON)")
         return body if isinstance(body, dict) else {}
+
+    def _learn(self, request_route: str, headers: Mapping[str, str], *, penalty_ms: int = 0) -> None:
+        self._penalties.learn(request_route, headers)
+        told = rate_limit(headers, penalty_ms)
+        if self._on_limits is not None and told is not None:
+            self._on_limits(told)
 
     def _refuse_if_penalized(self, request_route: str) -> None:
         left_ms = self._penalties.remaining_ms(request_route)
@@ -151,9 +173,9 @@ class RingCentralClient:
     def _refusal(self, response: requests.Response | None, request_route: str) -> RingCentralRefused:
         if response is None:
             return RingCentralRefused(NO_REPLY, request=request_route)
-        self._penalties.learn(request_route, response.headers)
+        wait_ms = self._penalties.punish(response.headers) if response.status_code == 429 else 0
+        self._learn(request_route, response.headers, penalty_ms=wait_ms)
         if response.status_code == 429:
-            wait_ms = self._penalties.punish(response.headers)
             log.warning("ringcentral_rate_limited", request=request_route, wait_ms=wait_ms)
         else:
             wait_ms = retry_after_ms(response.headers, self._clock.now())

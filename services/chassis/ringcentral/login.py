@@ -21,7 +21,16 @@ HOLD_REFUSED_S = 30.0
 class Login:
     """Thread-safe holder of the token. `log_in` asks for one: (token, seconds it lives), or RingCentralRefused."""
 
-    def __init__(self, log_in: Callable[[], tuple[str, float]], clock: Clock) -> None:
+    def __init__(
+        self,
+        log_in: Callable[[], tuple[str, float]],
+        clock: Clock,
+        *,
+        hold_s: float = HOLD_RETRYABLE_S,
+        refused_s: float = HOLD_REFUSED_S,
+    ) -> None:
+        self._hold_retryable_s = hold_s
+        self._hold_refused_s = refused_s
         self._log_in = log_in
         self._clock = clock
         self._lock = threading.Lock()
@@ -41,7 +50,7 @@ class Login:
             try:
                 token, ttl_s = self._log_in()
             except RingCentralRefused as refusal:
-                hold_s = HOLD_RETRYABLE_S if refusal.retryable else HOLD_REFUSED_S
+                hold_s = self._hold_retryable_s if refusal.retryable else self._hold_refused_s
                 self._refusal = refusal
                 self._hold_until_s = now + max(hold_s, refusal.retry_after_ms / 1000)
                 raise

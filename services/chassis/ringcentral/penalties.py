@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -43,11 +44,43 @@ def retry_after_ms(headers: Mapping[str, str], now: datetime) -> int:
     return max(0, round((until - now).total_seconds() * 1000))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    """What a reply said about the limits of its group; -1 and 0: it said nothing. `group` "*": of all of them."""
+
+    group: str
+    limit: int = -1
+    remaining: int = -1
+    window_ms: int = 0
+    penalty_ms: int = 0
+
+
+def rate_limit(headers: Mapping[str, str], penalty_ms: int) -> RateLimit | None:
+    """The X-Rate-Limit headers; None when there are none and no penalty was announced."""
+    group = headers.get("X-Rate-Limit-Group", "").lower()
+    if not group and not penalty_ms:
+        return None
+    return RateLimit(
+        group=group or _ANY,
+        limit=_whole(headers.get("X-Rate-Limit-Limit"), -1),
+        remaining=_whole(headers.get("X-Rate-Limit-Remaining"), -1),
+        window_ms=_whole(headers.get("X-Rate-Limit-Window"), 0) * 1000,
+        penalty_ms=penalty_ms,
+    )
+
+
+def _whole(text: str | None, otherwise: int) -> int:
+    return int(text) if text is not None and text.strip().isdecimal() else otherwise
+
+
 class Penalties:
     """Thread-safe memory of groups and of penalties under way."""
 
-    def __init__(self, clock: Clock, groups: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, clock: Clock, groups: Mapping[str, str] | None = None, *, default_ms: int = DEFAULT_PENALTY_MS
+    ) -> None:
         self._clock = clock
+        self._default_ms = default_ms
         self._lock = threading.Lock()
         self._group_of: dict[str, str] = dict(groups or {})
         self._until_s: dict[str, float] = {}
@@ -69,7 +102,7 @@ class Penalties:
 
     def punish(self, headers: Mapping[str, str]) -> int:
         """Note a 429; returns the penalty in ms."""
-        penalty_ms = retry_after_ms(headers, self._clock.now()) or DEFAULT_PENALTY_MS
+        penalty_ms = retry_after_ms(headers, self._clock.now()) or self._default_ms
         group = headers.get("X-Rate-Limit-Group", "") or _ANY
         with self._lock:
             self._until_s[group] = self._clock.monotonic_s() + penalty_ms / 1000

@@ -1,4 +1,4 @@
-"""The supervisor's devices and their SIP credentials, by RingCentral's REST API."""
+"""The supervisors' devices and their SIP credentials, by RingCentral's REST API."""
 
 from __future__ import annotations
 
@@ -20,11 +20,15 @@ HOPELESS = frozenset({400, 403, 404})
 
 
 class RestDeviceDirectory:
-    """A DeviceDirectory: the Existing Phone devices of the extension that owns the JWT."""
+    """A DeviceDirectory: the Existing Phone devices of each supervisor's extension."""
 
     def __init__(self, settings: RingCentralSettings, device_ids: str, client: RingCentralClient | None = None) -> None:
-        """`device_ids` are separated by commas, empty for all; `client` stands in for RingCentral's in tests."""
-        self._client = client or RingCentralClient(settings)
+        """`device_ids` are separated by commas, empty for all; `client` stands in for the one supervisor's in tests."""
+        identities = settings.supervisor_identities()
+        self._supervisors = [
+            _Supervisor(client or RingCentralClient(settings, jwt=identity.jwt), identity.device_ids)
+            for identity in identities
+        ]
         self._wanted = tuple(name.strip() for name in device_ids.split(",") if name.strip())
 
     async def sip_devices(self) -> list[SipCredentials]:
@@ -32,18 +36,40 @@ class RestDeviceDirectory:
         return await asyncio.to_thread(self._read)
 
     def _read(self) -> list[SipCredentials]:
-        try:
-            records = list(self._client.pages(DEVICES_PATH, {"type": DEVICE_TYPE}))
-            chosen = [r for r in records if not self._wanted or str(r.get("id")) in self._wanted]
-            missing = set(self._wanted) - {str(r.get("id")) for r in chosen}
-            if missing:
-                named = ", ".join(sorted(missing))
-                raise Fatal(f"MEDIA_GATEWAY_DEVICE_IDS: the supervisor has no Existing Phone device {named}")
-            return [self._credentials(record) for record in chosen]
-        except RingCentralRefused as refusal:
-            if refusal.status in HOPELESS:
-                raise Fatal(f"RingCentral refused the device list: {refusal}") from None
-            raise Transient(str(refusal), retry_after_ms=refusal.retry_after_ms) from None
+        found: dict[str, SipCredentials] = {}
+        refused: list[RingCentralRefused] = []
+        for supervisor in self._supervisors:
+            try:
+                for credentials in supervisor.devices(self._wanted):
+                    found.setdefault(credentials.device_id, credentials)
+            except RingCentralRefused as refusal:
+                if refusal.status not in HOPELESS:
+                    raise Transient(str(refusal), retry_after_ms=refusal.retry_after_ms) from None
+                log.error("supervisor_has_no_devices", status=refusal.status, error_code=refusal.error_code)
+                refused.append(refusal)
+        if len(refused) == len(self._supervisors):
+            raise Fatal(f"RingCentral refused the device list: {refused[0]}")
+        missing = set(self._wanted) - found.keys()
+        if missing:
+            named = ", ".join(sorted(missing))
+            raise Fatal(f"MEDIA_GATEWAY_DEVICE_IDS: the supervisor has no Existing Phone device {named}")
+        return list(found.values())
+
+
+class _Supervisor:
+    """One identity's view of RingCentral; `device_ids` empty: all of its devices."""
+
+    def __init__(self, client: RingCentralClient, device_ids: tuple[str, ...]) -> None:
+        self._client = client
+        self._device_ids = device_ids
+
+    def devices(self, wanted: tuple[str, ...]) -> list[SipCredentials]:
+        """Credentials of this extension's devices; `wanted` empty: of all."""
+        records = list(self._client.pages(DEVICES_PATH, {"type": DEVICE_TYPE}))
+        return [self._credentials(r) for r in records if self._is_ours(str(r.get("id")), wanted)]
+
+    def _is_ours(self, device_id: str, wanted: tuple[str, ...]) -> bool:
+        return all(not chosen or device_id in chosen for chosen in (wanted, self._device_ids))
 
     def _credentials(self, record: dict[str, Any]) -> SipCredentials:
         device_id = str(record["id"])

@@ -33,6 +33,8 @@ def follow_supervision(settings: KafkaSettings, publisher: Publisher, on_step: C
                 device_id=event.device_id,
                 supervisor_extension_id=event.supervisor_extension_id,
                 supervisor_party_id=event.supervisor_party_id,
+                recast=event.reason == "role_changed",
+                superseded_leg_id=event.leg_id if event.reason == "superseded" else "",
                 at_s=event.at.timestamp(),
             )
         )

@@ -34,6 +34,7 @@ class Expectation:
     supervisor_party_id: str = ""
     requested_s: float = 0.0
     claimed: bool = False
+    recast: bool = False
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -43,7 +44,11 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A step of supervision as the orchestrator reports it; `at_s` is wall-clock seconds."""
+    """A step of supervision as the orchestrator reports it; `at_s` is wall-clock seconds.
+
+    `recast`: the party plays another role from now on, such as the colleague who has taken the call over.
+    `superseded_leg_id`: this leg is not needed any more, because its parties are heard by themselves.
+    """
 
     type: str
     call_id: str
@@ -54,6 +59,8 @@ class Step:
     supervisor_extension_id: str
     supervisor_party_id: str
     at_s: float
+    recast: bool = False
+    superseded_leg_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +96,8 @@ class Expectations:
         key = (step.call_id, step.mode, step.party_id)
         old = known.get(key)
         match step.type:
+            case "retrying" if step.recast and old is not None:
+                known[key] = replace(old, role=step.role, recast=True)
             case "requested" | "retrying":
                 known[key] = Expectation(
                     call_id=step.call_id,

@@ -14,7 +14,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from services.media_gateway.domain.correlation import Expectations, Identity, Invite, correlate
+from services.media_gateway.domain.correlation import Expectation, Expectations, Identity, Invite, correlate
 from services.media_gateway.domain.sip_link import AgreedLine
 
 EXPECTATION_WAIT_S = 1.5
@@ -150,7 +150,7 @@ def on_gone(session: Session, reason: str) -> tuple[Session, tuple[Effect, ...]]
 
 
 def _correct(session: Session, known: Expectations, now_s: float) -> tuple[Session, tuple[Effect, ...]]:
-    """A role that was unknown may become known; a known one stays."""
+    """A role that was unknown may become known; a known one changes only when the party itself was recast."""
     legs: list[Leg] = []
     effects: list[Effect] = []
     for leg in session.legs:
@@ -158,10 +158,22 @@ def _correct(session: Session, known: Expectations, now_s: float) -> tuple[Sessi
         identity, expectation = correlate(leg.invite, known, now_s)
         learnt = leg
         told = identity is not None and identity.role != "unknown" and identity.call_id == leg.identity.call_id
-        if told and leg.identity.role == "unknown":
+        if told and (leg.identity.role == "unknown" or _recast(leg.identity, identity, expectation)):
             learnt = replace(leg, identity=identity)
             effects.append(Identify(learnt))
             if expectation is not None:
                 effects.append(ClaimExpectation(expectation.key))
         legs.append(learnt)
     return replace(session, legs=tuple(legs)), tuple(effects)
+
+
+def _recast(before: Identity, after: Identity | None, told: Expectation | None) -> bool:
+    """Whether the orchestrator said that the supervised party plays another role from now on."""
+    return (
+        after is not None
+        and told is not None
+        and told.recast
+        and before.role_source == after.role_source == "party_supervision"
+        and before.party_id == after.party_id
+        and before.role != after.role
+    )

@@ -16,7 +16,8 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from services.chassis.clock import Clock
 from services.chassis.publisher import Publisher
-from services.supervision_orchestrator.adapters.incoming import DEVICE_TIMER
+from services.supervision_orchestrator.adapters.incoming import LET_IN_TIMER, PEER_TIMER
+from services.supervision_orchestrator.adapters.ledger import Ledger
 from services.supervision_orchestrator.adapters.outgoing import (
     publish_fact,
     publish_snapshot,
@@ -25,10 +26,11 @@ from services.supervision_orchestrator.adapters.outgoing import (
 )
 from services.supervision_orchestrator.adapters.requests import Request
 from services.supervision_orchestrator.adapters.rows import decode_row, encode_row
-from services.supervision_orchestrator.domain.call import CallState, next_due, reserved_legs
+from services.supervision_orchestrator.domain.call import CallState, next_due
 from services.supervision_orchestrator.domain.decide import decide
 from services.supervision_orchestrator.domain.effects import (
     Effect,
+    FollowPeer,
     Forget,
     PublishFact,
     PublishSnapshot,
@@ -37,7 +39,9 @@ from services.supervision_orchestrator.domain.effects import (
     Supervise,
 )
 from services.supervision_orchestrator.domain.floor import Floor
-from services.supervision_orchestrator.domain.inputs import Input
+from services.supervision_orchestrator.domain.inputs import Input, TelephonyPartyChanged
+from services.supervision_orchestrator.domain.parties import SUPERVISING
+from services.supervision_orchestrator.domain.policy import after
 from services.supervision_orchestrator.domain.timers import Timers
 
 log = structlog.get_logger()
@@ -47,7 +51,8 @@ FIRST_AUDIO = Histogram(
     "earshot_first_audio_seconds", "Answered to a party's first audio.", buckets=(0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30)
 )
 ACTIVE_CALLS = Gauge("earshot_active_calls", "Eligible calls that have not ended.")
-WAITING = frozenset({"no_device_online", "no_capacity"})
+WAITING_CALLS = Gauge("earshot_waiting_calls", "Calls that wait for a supervisor, a device or their rate limit.")
+TAKEN_UP_AGAIN = Counter("earshot_calls_taken_up_again_total", "Calls answered again after their terminal record.")
 
 
 class StartRequests(Protocol):
@@ -59,11 +64,11 @@ class StartRequests(Protocol):
 
 
 class Desk:
-    """Holds what can be rebuilt from the rows: timers, reserved legs, calls that wait. For the event loop's thread."""
+    """Holds what can be rebuilt from the rows: timers and the ledger. For the event loop's thread."""
 
     def __init__(
         self, rows: MutableMapping[bytes, bytes], publisher: Publisher, clock: Clock, *, floor: Callable[[], Floor],
-        start_requests: StartRequests,
+        start_requests: StartRequests, ledger: Ledger,
     ) -> None:  # fmt: skip
         self._rows = rows
         self._publisher = publisher
@@ -71,8 +76,7 @@ class Desk:
         self._floor = floor
         self._start_requests = start_requests
         self._timers = Timers()
-        self._reserved: dict[str, tuple[str, int]] = {}
-        self._waiting: set[str] = set()
+        self._ledger = ledger
         self._active: set[str] = set()
 
     def take(self, call_id: str, inputs: Sequence[Input]) -> bool:
@@ -83,22 +87,34 @@ class Desk:
         key = call_id.encode()
         row = self._rows.get(key)
         before = state = decode_row(row) if row else CallState(call_id=call_id)
-        floor = self._floor().reserve(self._reserved_legs())
+        now = self._clock.now()
+        picture = self._floor()
+        self._ledger.hear(call_id, inputs, picture.policy)
+        floor = self._ledger.floor_for(picture, call_id, now)
         requests: list[Request] = []
+        peers: list[str] = []
+        if state.over:
+            _note_taken_up_again(state, inputs)
         ended = forget = False
         for event in inputs:
-            state, effects = decide(state, event, self._clock.now(), floor)
+            state, effects = decide(state, event, now, floor)
             for effect in effects:
-                self._publish(state, effect, floor)
+                self._publish(state, effect)
                 ended = ended or (isinstance(effect, PublishFact) and effect.type == "ended")
                 forget = forget or isinstance(effect, Forget)
                 if isinstance(effect, ReadSession | Supervise):
                     requests.append(effect)
+                elif isinstance(effect, FollowPeer):
+                    peers.append(effect.call_id)
         if forget:
             self._rows.pop(key, None)
         elif state != before:
             self._rows[key] = encode_row(state)
+        for request in requests:
+            self._ledger.spend(call_id, request, after(now, floor.policy.reply_timeout_ms))
         self._remember(state, forgotten=forget)
+        for peer in peers:
+            publish_timer(self._publisher, peer, timer=PEER_TIMER, due=now, at=now)
         if requests:
             self._start_requests(call_id, requests)
         return ended
@@ -109,48 +125,41 @@ class Desk:
         for call_id, due in self._timers.pop_due(now):
             publish_timer(self._publisher, call_id, timer="due", due=due, at=now)
 
-    def device_changed(self) -> None:
-        """Calls that wait for a device hear of it."""
+    def wake(self) -> None:
+        """Calls that wait, and can be let in now, hear of it: the oldest first."""
         now = self._clock.now()
-        for call_id in self._waiting:
-            publish_timer(self._publisher, call_id, timer=DEVICE_TIMER, due=now, at=now)
+        for call_id in self._ledger.to_wake(self._floor(), now):
+            publish_timer(self._publisher, call_id, timer=LET_IN_TIMER, due=now, at=now)
 
     def rebuild(self) -> int:
         """After a start or a change of partitions: everything in memory anew from the rows; how many there are."""
         self._timers.clear()
-        self._reserved.clear()
-        self._waiting.clear()
+        self._ledger.clear()
         self._active.clear()
         count = 0
+        now = self._clock.now()
         for key, row in list(self._rows.items()):
             try:
-                self._remember(decode_row(row), forgotten=False)
+                state = decode_row(row)
+                self._ledger.recall(state, now)
+                self._remember(state, forgotten=False)
             except msgspec.ValidationError:
                 log.error("row_unreadable", call_id=key.decode(errors="replace"))
             count += 1
         return count
 
-    def _reserved_legs(self) -> dict[str, int]:
-        legs: dict[str, int] = {}
-        for device_id, count in self._reserved.values():
-            legs[device_id] = legs.get(device_id, 0) + count
-        return legs
-
     def _remember(self, state: CallState, *, forgotten: bool) -> None:
         call_id = state.call_id
         self._timers.set(call_id, None if forgotten else next_due(state))
-        device_id, count = reserved_legs(state)
-        if count:
-            self._reserved[call_id] = (device_id, count)
+        if forgotten:
+            self._ledger.forget(call_id)
         else:
-            self._reserved.pop(call_id, None)
-        living = state.started_at is not None and not state.over
-        _put(self._active, call_id, living)
-        _put(self._waiting, call_id, living and state.failure is not None and state.failure.reason in WAITING)
+            self._ledger.keep(state)
+        _put(self._active, call_id, state.started_at is not None and not state.over)
         ACTIVE_CALLS.set(len(self._active))
+        WAITING_CALLS.set(self._ledger.waiting())
 
-    def _publish(self, state: CallState, effect: Effect, floor: Floor) -> None:
-        own = floor.supervisor_extension_id
+    def _publish(self, state: CallState, effect: Effect) -> None:
         match effect:
             case PublishFact():
                 publish_fact(self._publisher, state, effect)
@@ -158,18 +167,28 @@ class Desk:
                     OUTCOMES.labels(effect.outcome.reason).inc()
                 self._log("call_fact", state, fact=effect.type, reason=effect.outcome and effect.outcome.reason)
             case PublishStep():
-                publish_step(self._publisher, state, effect, supervisor_extension_id=own)
+                publish_step(self._publisher, state, effect)
                 STEPS.labels(effect.type, effect.mode).inc()
                 if effect.waited_ms is not None:
                     FIRST_AUDIO.observe(effect.waited_ms / 1000)
                 self._log("supervision_step", state, step=effect.type, party_id=effect.party_id, reason=effect.reason)
             case PublishSnapshot():
-                publish_snapshot(self._publisher, state, at=self._clock.now(), supervisor_extension_id=own)
+                publish_snapshot(self._publisher, state, at=self._clock.now())
             case _:
                 pass
 
     def _log(self, event: str, state: CallState, **fields: Any) -> None:
         log.info(event, call_id=state.call_id, **fields)
+
+
+def _note_taken_up_again(state: CallState, inputs: Sequence[Input]) -> None:
+    """An answer after the account: nothing is asked for any more, but it is seen."""
+    for event in inputs:
+        if not isinstance(event, TelephonyPartyChanged) or event.code != "Answered":
+            continue
+        if event.sequence > state.last_sequence and event.extension_id and event.reason not in SUPERVISING:
+            TAKEN_UP_AGAIN.inc()
+            log.warning("call_taken_up_again", call_id=state.call_id, party_id=event.party_id)
 
 
 def _put(calls: set[str], call_id: str, wanted: bool) -> None:

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from dataclasses import replace
 
 from services.chassis.consumer import Incoming
 from services.contracts import topics
 from services.supervision_orchestrator.adapters.incoming import device, memberships
-from services.supervision_orchestrator.domain.floor import Device, Floor, Membership, Roster
+from services.supervision_orchestrator.domain.floor import Device, Floor, Supervisor
 from services.supervision_orchestrator.domain.policy import Policy
+from services.supervision_orchestrator.domain.roster import Membership, Roster
+from services.supervision_orchestrator.domain.rules import Rules
 
 FOLLOWED = (topics.MONITORING_ROSTER, topics.MEDIA_DEVICES)
 
 
 class FloorView:
-    """`take` is a TopicView's callback; `floor` gives a consistent picture at any time, from any thread.
+    """`take` is a TopicView's callback; `floor` gives a consistent picture at any time, from any thread."""
 
-    `on_device` is called, on the view's thread, when a device has come online or has room that it had not.
-    """
-
-    def __init__(self, supervisor_extension_id: str, policy: Policy, on_device: Callable[[], object]) -> None:
+    def __init__(self, supervisors: tuple[Supervisor, ...], policy: Policy, rules: Rules) -> None:
         self._lock = threading.Lock()
         self._entries: dict[str, tuple[Membership, ...]] = {}
         self._devices: dict[str, Device] = {}
-        self._supervisor_extension_id = supervisor_extension_id
-        self._policy = policy
-        self._on_device = on_device
+        self._floor = Floor(supervisors=supervisors, policy=policy, rules=rules)
+        self._stale = False
 
     def take(self, message: Incoming) -> None:
         """One record or tombstone. Raises Poison."""
@@ -38,16 +36,17 @@ class FloorView:
     def floor(self) -> Floor:
         """The picture now."""
         with self._lock:
-            return Floor(
-                roster=Roster(dict(self._entries)),
-                devices=tuple(self._devices.values()),
-                supervisor_extension_id=self._supervisor_extension_id,
-                policy=self._policy,
-            )
+            if self._stale:
+                self._floor = replace(
+                    self._floor, roster=Roster(dict(self._entries)), devices=tuple(self._devices.values())
+                )
+                self._stale = False
+            return self._floor
 
     def _take_entry(self, extension_id: str, value: bytes | None) -> None:
         entry = memberships(value) if value else None
         with self._lock:
+            self._stale = True
             if entry is None:
                 self._entries.pop(extension_id, None)
             else:
@@ -56,11 +55,8 @@ class FloorView:
     def _take_device(self, device_id: str, value: bytes | None) -> None:
         told = device(value) if value else None
         with self._lock:
-            before = self._devices.get(device_id)
+            self._stale = True
             if told is None:
                 self._devices.pop(device_id, None)
             else:
                 self._devices[told.device_id] = told
-        roomier = told is not None and told.online and told.free_slots > 0
-        if roomier and (before is None or not before.online or before.free_slots < told.free_slots):  # type: ignore[union-attr]
-            self._on_device()

@@ -10,10 +10,13 @@ from services.chassis.errors import Poison
 from services.chassis.records import decode
 from services.contracts import records, topics
 from services.supervision_orchestrator.domain import inputs
-from services.supervision_orchestrator.domain.floor import Device, Membership
+from services.supervision_orchestrator.domain.floor import Device
+from services.supervision_orchestrator.domain.roster import Membership
 
 READ_ID = ":read:"
-DEVICE_TIMER = "device_changed"
+LET_IN_TIMER = "let_in"
+PEER_TIMER = "peer"
+CONSENT_TIMERS = {"consent_given": True, "consent_withdrawn": False}
 
 
 def telephony_inputs(key: str, value: bytes | None) -> list[inputs.Input]:
@@ -38,6 +41,7 @@ def telephony_inputs(key: str, value: bytes | None) -> list[inputs.Input]:
             direction=party.direction,
             queue_call=party.queue_call,
             peer_call_id=_peer(party.status.peer_id),
+            dialled_extension_id=party.to.extension_id if party.to is not None else "",
         )
         for party in body.parties
     ]
@@ -47,25 +51,26 @@ def inbox_inputs(key: str, value: bytes | None) -> list[inputs.Input]:
     """What our own effects came back with."""
     reply = decode(topics.SUPERVISION_INBOX, value)
     _same_call(key, reply.call_id)
+    asked_by = reply.supervisor_extension_id
     match reply.kind:
         case "timer":
             return [_timer(reply)]
         case "session_read":
             return [_session(reply)]
         case "session_gone":
-            return [inputs.SessionGone(call_id=key, attempt=reply.attempt, at=reply.at)]
+            return [inputs.SessionGone(call_id=key, attempt=reply.attempt, at=reply.at, supervisor=asked_by)]
         case "accepted":
             return [
                 inputs.SuperviseAccepted(
                     call_id=key, party_id=reply.party_id, attempt=reply.attempt, at=reply.at,
-                    supervisor_party_id=reply.supervisor_party_id,
+                    supervisor_party_id=reply.supervisor_party_id, supervisor=asked_by,
                 )
             ]  # fmt: skip
         case "refused" if READ_ID in reply.reply_id:
             return [
                 inputs.ReadFailed(
                     call_id=key, attempt=reply.attempt, at=reply.at, status=reply.status,
-                    error_code=reply.error_code, retry_after_ms=reply.retry_after_ms,
+                    error_code=reply.error_code, retry_after_ms=reply.retry_after_ms, supervisor=asked_by,
                 )
             ]  # fmt: skip
         case "refused":
@@ -73,6 +78,7 @@ def inbox_inputs(key: str, value: bytes | None) -> list[inputs.Input]:
                 inputs.SuperviseRefused(
                     call_id=key, party_id=reply.party_id, attempt=reply.attempt, at=reply.at, status=reply.status,
                     error_code=reply.error_code, retry_after_ms=reply.retry_after_ms, retryable=reply.retryable,
+                    supervisor=asked_by,
                 )
             ]  # fmt: skip
 
@@ -120,6 +126,7 @@ def device(value: bytes) -> Device:
         supervisor_extension_id=told.supervisor_extension_id,
         online=told.online,
         free_slots=told.free_slots,
+        slots=told.slots,
     )
 
 
@@ -137,8 +144,12 @@ def _peer(peer: records.TelephonyPeer | None) -> str:
 
 
 def _timer(reply: records.SupervisionReply) -> inputs.Input:
-    if reply.timer == DEVICE_TIMER:
-        return inputs.DeviceChanged(call_id=reply.call_id)
+    if reply.timer == LET_IN_TIMER:
+        return inputs.LetIn(call_id=reply.call_id)
+    if reply.timer == PEER_TIMER:
+        return inputs.PeerFollowed(call_id=reply.call_id)
+    if reply.timer in CONSENT_TIMERS:
+        return inputs.ConsentTold(call_id=reply.call_id, given=CONSENT_TIMERS[reply.timer])
     return inputs.TimerDue(call_id=reply.call_id)
 
 
@@ -153,7 +164,13 @@ def _session(reply: records.SupervisionReply) -> inputs.Input:
         )
         for party in reply.parties
     )
-    return inputs.SessionRead(call_id=reply.call_id, attempt=reply.attempt, at=reply.at, parties=parties)
+    return inputs.SessionRead(
+        call_id=reply.call_id,
+        attempt=reply.attempt,
+        at=reply.at,
+        parties=parties,
+        supervisor=reply.supervisor_extension_id,
+    )
 
 
 def _leg_fields(leg: records.MediaLeg) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def publish_fact(publisher: Publisher, state: CallState, fact: PublishFact) -> N
     publisher.publish(topics.CALLS_LIFECYCLE, state.call_id, record, event_id=event_id)
 
 
-def publish_step(publisher: Publisher, state: CallState, step: PublishStep, *, supervisor_extension_id: str) -> None:
+def publish_step(publisher: Publisher, state: CallState, step: PublishStep) -> None:
     """To supervision.events; the media gateway learns from `requested` what an INVITE will be for."""
     place = step.party_id or "session"
     event_id = ":".join(
@@ -48,7 +48,7 @@ def publish_step(publisher: Publisher, state: CallState, step: PublishStep, *, s
         party_id=step.party_id,
         role=step.role,
         agent_extension_id=state.agent_extension_id,
-        supervisor_extension_id=supervisor_extension_id,
+        supervisor_extension_id=state.supervisor,
         device_id=step.device_id,
         supervisor_party_id=step.supervisor_party_id,
         leg_id=step.leg_id,
@@ -58,7 +58,7 @@ def publish_step(publisher: Publisher, state: CallState, step: PublishStep, *, s
     publisher.publish(topics.SUPERVISION_EVENTS, state.call_id, record, event_id=event_id)
 
 
-def publish_snapshot(publisher: Publisher, state: CallState, *, at: datetime, supervisor_extension_id: str) -> None:
+def publish_snapshot(publisher: Publisher, state: CallState, *, at: datetime) -> None:
     """To calls.state."""
     face = snapshot_of(state)
     record = records.CallState(
@@ -75,7 +75,7 @@ def publish_snapshot(publisher: Publisher, state: CallState, *, at: datetime, su
         answered_at=face.answered_at,
         ended_at=face.ended_at,
         supervision=face.supervision,
-        supervisor_extension_id=supervisor_extension_id if face.device_id else "",
+        supervisor_extension_id=state.supervisor if face.device_id else "",
         device_id=face.device_id,
         last_sequence=face.last_sequence,
     )

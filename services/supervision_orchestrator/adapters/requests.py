@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -29,6 +29,12 @@ ANSWERS = Counter("earshot_supervision_requests_total", "Requests to RingCentral
 FLUSH_TIMEOUT_S = 5.0
 ResultT = TypeVar("ResultT")
 Request = ReadSession | Supervise
+
+
+def request_id(call_id: str, request: Request) -> str:
+    """The request's id, which is its answer's too."""
+    place = "read" if isinstance(request, ReadSession) else request.party_id or "session"
+    return f"{call_id}:{place}:{request.attempt}"
 
 
 class DaemonThreads:
@@ -76,13 +82,16 @@ def _hand_over(
 
 
 class Requests:
-    """Carries out a call's ReadSession and Supervise effects. Lives on the event loop."""
+    """Carries out a call's ReadSession and Supervise effects, each as its supervisor: `apis` by extension id.
+
+    Lives on the event loop.
+    """
 
     def __init__(
-        self, api: SuperviseApi, publisher: Publisher, clock: Clock, *, saved: Callable[[], Awaitable[None]],
-        threads: DaemonThreads,
+        self, apis: Mapping[str, SuperviseApi], publisher: Publisher, clock: Clock, *,
+        saved: Callable[[], Awaitable[None]], threads: DaemonThreads,
     ) -> None:  # fmt: skip
-        self._api = api
+        self._apis = apis
         self._publisher = publisher
         self._clock = clock
         self._saved = saved
@@ -115,7 +124,7 @@ class Requests:
     def _send(self, call_id: str, request: Request) -> records.SupervisionReply:
         """On a worker thread."""
         place = "read" if isinstance(request, ReadSession) else request.party_id or "session"
-        reply_id = f"{call_id}:{place}:{request.attempt}"
+        reply_id = request_id(call_id, request)
         try:
             reply = self._read(call_id, request) if isinstance(request, ReadSession) else self._ask(call_id, request)
         except (Refused, Transient) as error:
@@ -123,10 +132,16 @@ class Requests:
         ANSWERS.labels("read" if place == "read" else "supervise", reply.kind).inc()
         log.info("request_answered", call_id=call_id, request=place, attempt=request.attempt, answer=reply.kind,
                  status=reply.status, error_code=reply.error_code)  # fmt: skip
-        return _named(reply, reply_id)
+        return msgspec.structs.replace(reply, reply_id=reply_id, supervisor_extension_id=request.supervisor)
+
+    def _api_of(self, request: Request) -> SuperviseApi:
+        api = self._apis.get(request.supervisor)
+        if api is None:  # the row is from a pool that had this identity still
+            raise Refused(0, "supervisor_unknown", retryable=True)
+        return api
 
     def _read(self, call_id: str, request: ReadSession) -> records.SupervisionReply:
-        parties = self._api.read_session(call_id)
+        parties = self._api_of(request).read_session(call_id)
         at = self._clock.now()
         if parties is None:
             return records.SupervisionReply(
@@ -149,11 +164,11 @@ class Requests:
         )  # fmt: skip
 
     def _ask(self, call_id: str, request: Supervise) -> records.SupervisionReply:
-        agent, device = request.agent_extension_id, request.device_id
+        api, agent, device = self._api_of(request), request.agent_extension_id, request.device_id
         if request.party_id:
-            own_party = self._api.supervise_party(call_id, request.party_id, agent_extension_id=agent, device_id=device)
+            own_party = api.supervise_party(call_id, request.party_id, agent_extension_id=agent, device_id=device)
         else:
-            own_party = self._api.supervise_session(call_id, agent_extension_id=agent, device_id=device)
+            own_party = api.supervise_session(call_id, agent_extension_id=agent, device_id=device)
         return records.SupervisionReply(
             reply_id="-", call_id=call_id, kind="accepted", at=self._clock.now(), party_id=request.party_id,
             attempt=request.attempt, supervisor_party_id=own_party, status=200,
@@ -175,7 +190,3 @@ class Requests:
             retry_after_ms=error.retry_after_ms,
             retryable=retryable,
         )
-
-
-def _named(reply: records.SupervisionReply, reply_id: str) -> records.SupervisionReply:
-    return msgspec.structs.replace(reply, reply_id=reply_id)

@@ -19,6 +19,10 @@ CALL_STATE_CODES = "TAS-"
 party), which passes while the call lives; CMN's are about permissions and parameters, which do not."""
 
 
+LOGIN_CODES = ("OAU-", "invalid_")
+"""The login was refused: that is the identity's trouble, not the call's, whatever the status."""
+
+
 class Rest(Protocol):
     """The two verbs used here; `chassis.ringcentral.RingCentralClient` has them."""
 
@@ -68,6 +72,8 @@ class RingCentralSuperviseApi:
         try:
             return request()
         except RingCentralRefused as refused:
+            if refused.error_code.startswith(LOGIN_CODES):
+                raise Refused(401, refused.error_code, retry_after_ms=refused.retry_after_ms, retryable=True) from None
             raise Refused(
                 refused.status,
                 refused.error_code,

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.supervision_orchestrator.domain.effects import Direction, Role
+from services.supervision_orchestrator.domain.stages import Stage
 
 
 class PartyStatus(StrEnum):
@@ -114,14 +115,50 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """A request that an identity has had answered; kept so that a restart knows what was sent within the window."""
+
+    supervisor: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Penalty:
+    """RingCentral's 429: the identity is silent until then."""
+
+    supervisor: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallState:
     """All of a call. `started_at` None: nobody monitored has been seen in it, and nothing is kept.
 
     `read_due`: when to read the session next, or, while `reading`, when its answer is overdue. `close_due`: when a
-    call without monitored parties is to be closed. `over`: its terminal record is out.
+    call without monitored parties is to be closed. `over`: its terminal record is out. `supervisor` and `device_id`:
+    the call's booking, which changes only while nothing of it stands; `booked_legs` are still to be asked for.
+    `own_supervisor`: the identity that has a party in the session by the last reading; RingCentral refuses all others.
+    `away_since`: no agent is on the call from then on; `away_ms`: the sum of such stretches before another came.
+    `waiting`: why the call is not let in now; empty when it does not wait. `followed`: a transfer led here, and whether
+    anybody monitored takes part is not known yet.
     """
 
     call_id: str
+    stage: Stage = Stage.IDLE
+    supervisor: str = ""
+    device_id: str = ""
+    booked_legs: int = 0
+    reader: str = ""
+    waiting: str = ""
+    holds: int = 0
+    checked_at: datetime | None = None
+    consent: str = ""
+    own_supervisor: str = ""
+    other_supervisors: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
+    spent: tuple[Spent, ...] = ()
+    penalties: tuple[Penalty, ...] = ()
+    followed: bool = False
     parties: tuple[Party, ...] = ()
     agent_party_id: str = ""
     agent_extension_id: str = ""
@@ -133,6 +170,8 @@ class CallState:
     ended_at: datetime | None = None
     session_gone: bool = False
     left_by_transfer: bool = False
+    away_since: datetime | None = None
+    away_ms: int = 0
     mode: str = ""
     targets: tuple[Target, ...] = ()
     spans: tuple[Span, ...] = ()
@@ -173,21 +212,27 @@ class CallState:
         agent = self.party(self.agent_party_id)
         return agent is not None and agent.status in ON_THE_CALL
 
-    def bound_device(self) -> str:
-        """The device that holds legs of the call; empty when none does."""
-        return next((t.device_id for t in self.targets if t.phase in ACTIVE or t.legs or t.reply_due), "")
+    def is_bound(self) -> bool:
+        """Whether anything of the call stands, or may, with its supervisor and device."""
+        return any(t.phase in ACTIVE or t.legs or t.reply_due for t in self.targets)
+
+    def wants_audio(self) -> bool:
+        """Whether the agent is there to be heard and something is not asked for yet."""
+        if not self.agent_talks() or self.close_due is not None or self.over:
+            return False
+        return self.mode == "" or any(t.phase is Phase.WANTED and t.reply_due is None for t in self.targets)
 
 
 def next_due(state: CallState) -> datetime | None:
     """When the state next needs a TimerDue; None: never.
 
     What a target waits for counts only where time alone will move it: one that wants asking is asked after a
-    reading, so while a reading runs or backs off, or the call closes, its own wait is nobody's business.
+    reading, so while a reading runs or backs off, or the call waits or closes, its own wait is nobody's business.
     """
     if state.over:
         return state.forget_due
     dues = [state.read_due, state.close_due]
-    asking = not state.reading and state.read_failures == 0 and state.close_due is None
+    asking = not state.reading and state.read_failures == 0 and state.close_due is None and not state.waiting
     for target in state.targets:
         if target.phase is Phase.RELEASED:
             continue
@@ -195,9 +240,3 @@ def next_due(state: CallState) -> datetime | None:
         if target.phase is not Phase.WANTED or (asking and target.reply_due is None):
             dues.append(target.due)
     return min((due for due in dues if due is not None), default=None)
-
-
-def reserved_legs(state: CallState) -> tuple[str, int]:
-    """The device and how many legs of it the call has asked for that the device's free slots do not show yet."""
-    waiting = [t for t in state.targets if t.phase in {Phase.REQUESTED, Phase.ACCEPTED} and not t.legs]
-    return (waiting[0].device_id, len(waiting)) if waiting else ("", 0)

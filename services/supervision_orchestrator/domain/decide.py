@@ -19,12 +19,14 @@ from services.supervision_orchestrator.domain.coverage import outcome_of
 from services.supervision_orchestrator.domain.effects import Effect, Forget, PublishFact, PublishSnapshot
 from services.supervision_orchestrator.domain.floor import Floor
 from services.supervision_orchestrator.domain.inputs import (
-    DeviceChanged,
+    ConsentTold,
     Input,
     LegDown,
     LegGap,
     LegInvited,
     LegUp,
+    LetIn,
+    PeerFollowed,
     ReadFailed,
     SessionGone,
     SessionRead,
@@ -34,18 +36,25 @@ from services.supervision_orchestrator.domain.inputs import (
     TimerDue,
 )
 from services.supervision_orchestrator.domain.parties import on_party
-from services.supervision_orchestrator.domain.plan import on_device_changed, on_read, read_if_due
+from services.supervision_orchestrator.domain.plan import give_up_reading, on_followed, on_let_in, on_read, read_if_due
 from services.supervision_orchestrator.domain.snapshot import snapshot_of
-from services.supervision_orchestrator.domain.targets import on_accepted, on_leg, on_refused, time_out
+from services.supervision_orchestrator.domain.stages import CALL_TRANSITIONS, Happening
+from services.supervision_orchestrator.domain.targets import note_answer, on_accepted, on_leg, on_refused, time_out
 from services.supervision_orchestrator.domain.turn import Turn
 
 
 def decide(state: CallState, event: Input, now: datetime, floor: Floor) -> tuple[CallState, tuple[Effect, ...]]:
     """Take one input. An unchanged state and no effects mean that it told nothing new."""
     if state.over:
+        if isinstance(event, SessionRead | SessionGone | ReadFailed | SuperviseAccepted | SuperviseRefused):
+            turn = Turn(state, now, floor)
+            note_answer(turn, event)
+            return turn.state, ()
         done = state.forget_due is not None and state.forget_due <= now
         return state, ((Forget(),) if done else ())
     turn = Turn(state, now, floor)
+    if isinstance(event, SessionRead | SessionGone | ReadFailed | SuperviseAccepted | SuperviseRefused):
+        note_answer(turn, event)
     match event:
         case TelephonyPartyChanged():
             on_party(turn, event)
@@ -57,18 +66,32 @@ def decide(state: CallState, event: Input, now: datetime, floor: Floor) -> tuple
             on_refused(turn, event)
         case LegInvited() | LegUp() | LegGap() | LegDown():
             on_leg(turn, event)
-        case DeviceChanged():
-            on_device_changed(turn)
+        case LetIn():
+            on_let_in(turn)
+        case ConsentTold():
+            turn.set(consent="given" if event.given else "withdrawn")
+            on_let_in(turn)
+        case PeerFollowed():
+            on_followed(turn)
         case TimerDue():
             pass
         case _:
             assert_never(event)
     if turn.state.started_at is None:
-        return state, ()
+        return _not_eligible(turn, state)
     _advance(turn)
     if snapshot_of(turn.state) != snapshot_of(state) or turn.state.over:
         turn.set(revision=turn.state.revision + 1)
         turn.effects.append(PublishSnapshot())
+    return turn.state, tuple(turn.effects)
+
+
+def _not_eligible(turn: Turn, before: CallState) -> tuple[CallState, tuple[Effect, ...]]:
+    """Nobody monitored is known in it: nothing is kept, unless a transfer led here and a reading is to tell."""
+    state = turn.state
+    if not state.followed:
+        return (state, (Forget(),)) if before.followed else (before, ())
+    read_if_due(turn)
     return turn.state, tuple(turn.effects)
 
 
@@ -88,7 +111,8 @@ def _advance(turn: Turn) -> None:
     elif state.close_due <= turn.now:
         _confirm_end(turn)
     elif not state.reading or (state.read_due is not None and state.read_due <= turn.now):
-        turn.set(reading=False, read_due=None)
+        give_up_reading(turn)
+        turn.set(read_due=None)
 
 
 def _nothing_more_can_come(state: CallState) -> bool:
@@ -113,7 +137,8 @@ def _confirm_end(turn: Turn) -> None:
     state = turn.state
     if state.reading:
         if state.read_due is not None and state.read_due <= turn.now:
-            turn.set(reading=False, read_due=None, close_due=turn.in_ms(turn.policy.retry_max_ms))
+            give_up_reading(turn)
+            turn.set(read_due=None, close_due=turn.in_ms(turn.policy.retry_max_ms))
         return
     turn.set(read_due=turn.now)
     read_if_due(turn)
@@ -125,12 +150,19 @@ def _close(turn: Turn) -> None:
     state = turn.state
     ended_at = state.ended_at or turn.now
     outcome = outcome_of(state, ended_at, turn.policy)
+    give_up_reading(turn)
+    for target in state.targets:
+        if target.reply_due is not None:
+            turn.answered(state.supervisor, turn.now)
     for target in state.targets:
         if target.attempt:
             leg_id = target.legs[-1].leg_id if target.legs else ""
             turn.step("ended", target, at=ended_at, leg_id=leg_id, reason="call_ended", cause="ended")
     turn.effects.append(PublishFact(type="ended", at=ended_at, cause="", outcome=outcome))
     turn.set(
+        stage=CALL_TRANSITIONS[state.stage, Happening.ACCOUNTED].stage,
+        waiting="",
+        booked_legs=0,
         over=True,
         ended_at=ended_at,
         parties=(),

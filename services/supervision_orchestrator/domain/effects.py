@@ -14,7 +14,7 @@ Direction = Literal["inbound", "outbound", "internal", "unknown"]
 Role = Literal["agent", "customer", "mixed"]
 Reason = Literal[
     "covered", "partly_covered", "mixed", "refused", "no_capacity", "no_device_online", "rate_limited", "too_short",
-    "not_answered", "no_audio", "not_permitted", "error",
+    "consent_missing", "not_answered", "no_audio", "not_permitted", "error",
 ]  # fmt: skip
 
 
@@ -68,9 +68,10 @@ class PublishSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSession:
-    """GET the session; comes back as SessionRead, SessionGone or ReadFailed with the same attempt."""
+    """GET the session as this supervisor; comes back as SessionRead, SessionGone or ReadFailed, same attempt."""
 
     attempt: int
+    supervisor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,15 @@ class Supervise:
     party_id: str
     attempt: int
     agent_extension_id: str
+    supervisor: str
     device_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowPeer:
+    """The call's agent went on in another session: look at that one too."""
+
+    call_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,4 +97,4 @@ class Forget:
     """Drop the call's row: it ended long ago."""
 
 
-Effect = PublishFact | PublishStep | PublishSnapshot | ReadSession | Supervise | Forget
+Effect = PublishFact | PublishStep | PublishSnapshot | ReadSession | Supervise | FollowPeer | Forget

@@ -21,6 +21,7 @@ class TelephonyPartyChanged:
     direction: str = ""
     queue_call: bool = False
     peer_call_id: str = ""
+    dialled_extension_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class SessionRead:
     attempt: int
     at: datetime
     parties: tuple[ReadParty, ...]
+    supervisor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ class SessionGone:
     call_id: str
     attempt: int
     at: datetime
+    supervisor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,7 @@ class ReadFailed:
     status: int = 0
     error_code: str = ""
     retry_after_ms: int = 0
+    supervisor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,7 @@ class SuperviseAccepted:
     attempt: int
     at: datetime
     supervisor_party_id: str = ""
+    supervisor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +93,7 @@ class SuperviseRefused:
     error_code: str = ""
     retry_after_ms: int = 0
     retryable: bool = False
+    supervisor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +104,25 @@ class TimerDue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceChanged:
-    """A device came online or has room again: calls that wait for one need not sit out their back-off."""
+class LetIn:
+    """There is room for the waiting call now; it need not sit out its wait."""
 
     call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerFollowed:
+    """An agent of another call went on in this one."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentTold:
+    """The company's consent state of the call, given or withdrawn."""
+
+    call_id: str
+    given: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +160,8 @@ class LegDown(_LegInput):
     reason: str = ""
 
 
+Reply = SessionRead | SessionGone | ReadFailed | SuperviseAccepted | SuperviseRefused
+"""Answers to requests; `supervisor` is who asked, empty where a record of an earlier version does not tell."""
 Leg = LegInvited | LegUp | LegGap | LegDown
 Input = (
     TelephonyPartyChanged
@@ -148,6 +171,8 @@ Input = (
     | SuperviseAccepted
     | SuperviseRefused
     | TimerDue
-    | DeviceChanged
+    | LetIn
+    | PeerFollowed
+    | ConsentTold
     | Leg
 )

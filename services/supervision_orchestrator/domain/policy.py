@@ -18,6 +18,9 @@ class Policy:
     healthy_ms: int = 10_000
     close_ms: int = 3_000
     recheck_ms: int = 120_000
+    queue_ms: int = 5_000
+    yield_ms: int = 60_000
+    rate_window_ms: int = 60_000
     forget_ms: int = 24 * 3_600_000
     covered_gap_ms: int = 3_000
     too_short_ms: int = 3_000

@@ -47,7 +47,7 @@ def snapshot_of(state: CallState) -> Snapshot:
         answered_at=state.answered_at,
         ended_at=state.ended_at,
         supervision=_supervision(state),
-        device_id=state.bound_device(),
+        device_id=state.device_id if state.is_bound() else "",
         last_sequence=state.last_sequence,
     )
 
@@ -64,7 +64,7 @@ def _status(state: CallState) -> Status:
 def _supervision(state: CallState) -> Supervision:
     wanted = [t for t in state.targets if t.phase is not Phase.RELEASED]
     if not wanted:
-        return "none"
+        return "pending" if state.waiting else "none"
     if all(t.phase is Phase.REFUSED for t in wanted):
         return "failed"
     if any(t.phase is Phase.UP for t in wanted):

@@ -16,16 +16,19 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.supervision_orchestrator.domain.call import ACTIVE, OpenLeg, Phase, Span, Target
+from services.supervision_orchestrator.domain.effects import Role
 from services.supervision_orchestrator.domain.inputs import (
     Leg,
     LegDown,
     LegGap,
     LegInvited,
     LegUp,
+    ReadFailed,
+    Reply,
     SuperviseAccepted,
     SuperviseRefused,
 )
-from services.supervision_orchestrator.domain.policy import after, elapsed_ms
+from services.supervision_orchestrator.domain.policy import Policy, after, elapsed_ms
 from services.supervision_orchestrator.domain.turn import Turn
 
 
@@ -67,6 +70,27 @@ TRANSITIONS: dict[tuple[Phase, Signal], Phase] = {
 TIMEOUT_REASON = {Phase.REQUESTED: "no_reply", Phase.ACCEPTED: "no_invite", Phase.INVITED: "no_rtp"}
 
 
+OF_THE_IDENTITY = frozenset({401, 429})
+"""Refusals that are about who asks, not about what is asked: another identity need not care."""
+
+
+def silence_ms(refused: SuperviseRefused | ReadFailed, policy: Policy) -> int:
+    """How long the identity sends nothing after the refusal; 0: it may go on."""
+    if refused.status == 429:
+        return refused.retry_after_ms
+    return max(refused.retry_after_ms, policy.queue_ms) if refused.status == 401 else 0
+
+
+def note_answer(turn: Turn, reply: Reply) -> None:
+    """Late or not, the request was made, and its penalty holds."""
+    state = turn.state
+    asked_by = reply.supervisor or (
+        state.supervisor if isinstance(reply, SuperviseAccepted | SuperviseRefused) else state.reader
+    )
+    penalty_ms = silence_ms(reply, turn.policy) if isinstance(reply, ReadFailed | SuperviseRefused) else 0
+    turn.answered(asked_by, reply.at, retry_after_ms=penalty_ms)
+
+
 def move(turn: Turn, target: Target, signal: Signal) -> Target | None:
     """The target in its next phase with that phase's wait set, stored; None when the signal means nothing now."""
     phase = TRANSITIONS.get((target.phase, signal))
@@ -88,6 +112,30 @@ def may_ask(target: Target, now: datetime) -> bool:
     return (
         target.phase is Phase.WANTED and target.reply_due is None and target.due is not None and target.due <= now
     )  # fmt: skip
+
+
+def revive(turn: Turn, target: Target) -> None:
+    """A released target is wanted again, or stands as it stood when its legs were kept."""
+    phase = Phase.WANTED
+    if target.legs:
+        phase = Phase.UP if any(leg.up_at is not None for leg in target.legs) else Phase.INVITED
+    due = turn.in_ms(turn.policy.rtp_timeout_ms) if phase is Phase.INVITED else turn.now
+    turn.put_target(replace(target, phase=phase, failures=0, due=due if phase is not Phase.UP else None))
+
+
+def recast(turn: Turn, target: Target, role: Role) -> None:
+    """The same party in another role, such as the colleague who takes the call over: the account is split there."""
+    spans = [
+        Span(role=target.role, start=leg.up_at, end=max(turn.now, leg.up_at), gap_ms=leg.gap_ms)
+        for leg in target.legs
+        if leg.up_at is not None
+    ]
+    legs = tuple(replace(k, up_at=k.up_at and max(turn.now, k.up_at), gap_ms=0) for k in target.legs)
+    turn.set(spans=(*turn.state.spans, *spans))
+    recast_ = replace(target, role=role, legs=legs)
+    turn.put_target(recast_)
+    if target.phase is not Phase.RELEASED:
+        turn.step("retrying", recast_, reason="role_changed", cause=f"role.{role}")
 
 
 def ask(turn: Turn, target: Target, device_id: str) -> Target:
@@ -142,7 +190,9 @@ def on_refused(turn: Turn, reply: SuperviseRefused) -> None:
     reason = "rate_limited" if reply.status == 429 else "error" if reply.status in {0, *range(500, 600)} else "refused"
     if reply.retryable:
         if target.phase is Phase.REQUESTED:
-            retry(turn, target, reason, detail=detail, at_least_ms=reply.retry_after_ms)
+            # A penalty closes the identity, not the call: another one may take it unless something of it stands.
+            at_least_ms = 0 if reply.status in OF_THE_IDENTITY else reply.retry_after_ms
+            retry(turn, target, reason, detail=detail, at_least_ms=at_least_ms)
         return
     refused = move(turn, target, Signal.REFUSE)
     if refused is not None:
@@ -181,6 +231,7 @@ def time_out(turn: Turn) -> None:
         if target.reply_due is not None and target.reply_due <= turn.now:
             target = replace(target, reply_due=None)
             turn.put_target(target)
+            turn.answered(turn.state.supervisor, turn.now)
         if target.phase in TIMEOUT_REASON and target.due is not None and target.due <= turn.now:
             retry(turn, replace(target, legs=()), TIMEOUT_REASON[target.phase])
 
@@ -233,6 +284,18 @@ def _add(turn: Turn, target: Target, opened: OpenLeg, signal: Signal, leg: Leg) 
     answered_at = turn.state.answered_at
     waited_ms = elapsed_ms(answered_at, leg.at) if first_audio and answered_at is not None else None
     turn.step("media_up", target, at=leg.at, leg_id=leg.leg_id, cause=leg.leg_id, waited_ms=waited_ms)
+    _supersede_session(turn)
+
+
+def _supersede_session(turn: Turn) -> None:
+    """After a conference, once each of the two is heard by itself, the mixed leg is not needed: the gateway ends it."""
+    session = turn.state.target("")
+    parties = [t for t in turn.state.targets if t.party_id and t.phase is not Phase.RELEASED]
+    if session is None or session.phase is not Phase.RELEASED or turn.state.mode != "party":
+        return
+    if len(parties) == 2 and all(t.phase is Phase.UP for t in parties):
+        for leg in session.legs:
+            turn.step("ended", session, leg_id=leg.leg_id, reason="superseded", cause=leg.leg_id)
 
 
 def _down(turn: Turn, target: Target, known: OpenLeg | None, leg: LegDown) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.supervision_orchestrator.domain.call import CallState, Failure, Party, Target
+from services.supervision_orchestrator.domain.call import CallState, Failure, Party, Penalty, Spent, Target
 from services.supervision_orchestrator.domain.effects import Effect, PublishStep, StepType
 from services.supervision_orchestrator.domain.floor import Floor
 from services.supervision_orchestrator.domain.policy import Policy, after
@@ -43,6 +43,19 @@ class Turn:
         """Add or replace a target."""
         others = tuple(t for t in self.state.targets if t.party_id != target.party_id)
         self.set(targets=(*others, target))
+
+    def answered(self, supervisor: str, at: datetime, *, retry_after_ms: int = 0) -> None:
+        """Keep that a request of the supervisor's was answered or given up, and with which penalty."""
+        known = after(self.now, -self.policy.rate_window_ms)
+        spent = (*(s for s in self.state.spent if s.at > known), Spent(supervisor=supervisor, at=at))
+        penalties = tuple(p for p in self.state.penalties if p.until > self.now)
+        if retry_after_ms:
+            penalties = (*penalties, Penalty(supervisor=supervisor, until=after(at, retry_after_ms)))
+        self.set(spent=spent, penalties=penalties)
+
+    def penalized(self) -> frozenset[str]:
+        """Identities that have to be silent now, as far as this call knows."""
+        return frozenset(p.supervisor for p in self.state.penalties if p.until > self.now)
 
     def fail(self, reason: str, detail: str = "") -> None:
         """Remember why there is no audio."""

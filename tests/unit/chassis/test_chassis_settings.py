@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from services.chassis.errors import SettingError
@@ -45,3 +47,26 @@ def test_help_lists_each_variable_with_its_default() -> None:
     assert "(default 9464)" in table
     assert "RINGCENTRAL_JWT" in table
     assert "(required)" in table
+
+
+def pool(text: str) -> list[tuple[str, tuple[str, ...]]]:
+    settings = load(Both, RINGCENTRAL | ({"RINGCENTRAL_JWTS": text} if text else {}))
+    return [(i.jwt.get_secret_value(), i.device_ids) for i in settings.supervisor_identities()]
+
+
+def test_pool_of_supervisors_is_that_of_the_one_jwt_unless_named(tmp_path: Path) -> None:
+    in_a_file = tmp_path / "jwts"
+    in_a_file.write_text("a,b\n")
+
+    assert pool("") == [("j", ())]
+    assert pool("a, b,") == [("a", ()), ("b", ())]
+    assert pool('["a", {"jwt": "b", "device_ids": ["8", 9]}]') == [("a", ()), ("b", ("8", "9"))]
+    assert pool(f"@{in_a_file}") == [("a", ()), ("b", ())]
+
+
+@pytest.mark.parametrize("text", ['["hush', "[7]", '[{"jwt": ""}]', "hush,hush", "@/nowhere/hush"])
+def test_unreadable_pool_is_named_and_not_shown(text: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        pool(text)
+    assert str(caught.value).startswith("RINGCENTRAL_JWTS: ")
+    assert "hush" not in str(caught.value)

@@ -9,10 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 import pytest
 import requests
+from pydantic import SecretStr
 from requests.adapters import BaseAdapter
 from structlog.testing import capture_logs
 
-from services.chassis.ringcentral import RingCentralClient, RingCentralRefused
+from services.chassis.ringcentral import RateLimit, RingCentralClient, RingCentralRefused
 from services.chassis.settings import RingCentralSettings
 from services.chassis.testing.fake_clock import FakeClock
 
@@ -56,7 +57,7 @@ class FakeRingCentral(BaseAdapter):
         pass
 
 
-def client_of(fake: FakeRingCentral, clock: FakeClock | None = None) -> RingCentralClient:
+def client_of(fake: FakeRingCentral, clock: FakeClock | None = None, **more: Any) -> RingCentralClient:
     settings = RingCentralSettings.model_validate(
         {
             "RINGCENTRAL_SERVER_URL": "https://rc.test/",
@@ -66,7 +67,7 @@ def client_of(fake: FakeRingCentral, clock: FakeClock | None = None) -> RingCent
             "RINGCENTRAL_TIMEOUT_MS": 1500,
         }
     )
-    return RingCentralClient(settings, clock=clock or FakeClock(), adapter=fake)
+    return RingCentralClient(settings, clock=clock or FakeClock(), adapter=fake, **more)
 
 
 def refused(call: Callable[[], Any]) -> RingCentralRefused:
@@ -266,3 +267,37 @@ def test_close_gives_the_session_back_once():
     assert str(fake.requests[-1].url) == "https://rc.test/restapi/oauth/revoke"
     assert parse_qs(str(fake.requests[-1].body)) == {"token": ["AT-secret-1"]}
     assert len(fake.requests) == 2
+
+
+def test_identity_of_the_pool_logs_in_with_its_own_jwt_and_hears_of_its_limits() -> None:
+    told: list[RateLimit] = []
+    limits = {"X-Rate-Limit-Group": "Light", "X-Rate-Limit-Limit": "50", "X-Rate-Limit-Remaining": "49",
+              "X-Rate-Limit-Window": "60"}  # fmt: skip
+    fake = FakeRingCentral(reply(200, {}, limits), reply(429, {}, {**limits, "Retry-After": "3"}), reply(200, {}))
+    client = client_of(fake, jwt=SecretStr("jwt-of-another"), on_limits=told.append)
+
+    client.get(EXTENSIONS)
+    refused(lambda: client.get(EXTENSIONS))
+
+    assert parse_qs(str(fake.logins[0].body))["assertion"] == ["jwt-of-another"]
+    assert [(t.group, t.limit, t.remaining, t.window_ms, t.penalty_ms) for t in told] == [
+        ("light", 50, 49, 60_000, 0),
+        ("light", 50, 49, 60_000, 3_000),
+    ]
+
+
+def test_penalty_that_begins_while_a_login_is_waited_for_is_kept() -> None:
+    clock = FakeClock()
+    fake = FakeRingCentral(reply(401), reply(200, {}))
+    client = client_of(fake, clock)
+    client._penalties.learn("GET /account/{}/extension", {"X-Rate-Limit-Group": "light"})
+    log_in = client._login._log_in
+
+    def slow_login() -> tuple[str, float]:
+        client._penalties.punish({"X-Rate-Limit-Group": "light", "Retry-After": "60"})
+        return log_in()
+
+    client._login._log_in = slow_login
+
+    assert refused(lambda: client.get(EXTENSIONS)).status == 429
+    assert fake.requests == []

@@ -156,6 +156,18 @@ def test_an_unknown_role_is_corrected_once_and_a_known_one_never() -> None:
     assert (again, effects) == (corrected, ())
 
 
+def test_party_that_is_recast_changes_its_role() -> None:
+    asked = known(step(role="customer", own=OWN), step("accepted", role="customer", own=OWN))
+    answered, _ = on_expectations(session(), asked, 101.0)
+    recast = asked.learn(replace(step("retrying", role="agent"), recast=True))
+
+    changed, effects = on_expectations(answered, recast, 105.0)
+
+    assert kinds(effects) == [Identify, ClaimExpectation]
+    assert (changed.legs[0].identity.role, changed.legs[0].leg_id) == ("agent", answered.legs[0].leg_id)
+    assert on_expectations(changed, recast, 106.0) == (changed, ())
+
+
 def test_two_named_lines_are_two_legs() -> None:
     legs = (
         Leg(port=30000, invite=replace(NAMED, line=ApiIds(CALL, AGENT))),

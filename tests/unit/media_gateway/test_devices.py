@@ -114,3 +114,26 @@ async def test_no_proxy_for_the_transport_names_the_setting() -> None:
 def test_a_wrong_setting_is_named(environ: dict[str, str], named: str) -> None:
     with pytest.raises(SettingError, match=named):
         settings(**environ)
+
+
+async def test_each_identity_of_the_pool_brings_its_own_devices() -> None:
+    pool = '["one", {"jwt": "two", "device_ids": ["902"]}]'
+    many = RestDeviceDirectory(settings(RINGCENTRAL_JWTS=pool), "")
+    first, second = many._supervisors
+    first._client = FakeRest()  # type: ignore[assignment]
+    second._client = OtherRest()  # type: ignore[assignment]
+
+    devices = await many.sip_devices()
+
+    assert [(d.device_id, d.extension_id) for d in devices] == [("801", "700"), ("802", "700"), ("902", "701")]
+
+    first._client = FakeRest(RingCentralRefused(403, "CMN-401"))  # type: ignore[assignment]
+    assert [d.device_id for d in await many.sip_devices()] == ["902"]
+
+
+class OtherRest(FakeRest):
+    """Another supervisor's two devices."""
+
+    def pages(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
+        for device_id in ("901", "902"):
+            yield {"id": device_id, "type": "OtherPhone", "status": "Offline", "extension": {"id": 701}}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from services.chassis.health import Health
@@ -177,6 +178,22 @@ async def test_a_role_learnt_later_reaches_the_receiver_and_the_leg() -> None:
     bench.expect("customer")
     assert bench.receiver.identified == [(30000, "agent")]
     assert bench.legs == [("invited", "unknown", ""), ("up", "unknown", ""), ("up", "agent", "")]
+
+
+async def test_leg_that_is_superseded_is_hung_up_and_no_other() -> None:
+    bench = Bench()
+    bench.expect()
+    bench.invite()
+    (leg,) = bench.publisher.records(MEDIA_LEGS)
+    ended = Step(
+        type="ended", call_id=CALL, mode="session", party_id="", role="mixed", device_id="801",
+        supervisor_extension_id="700", supervisor_party_id="", at_s=0.0, superseded_leg_id="another",
+    )  # fmt: skip
+
+    bench.gateway.learn(ended)
+    assert bench.worker.sent[-1] == sip_link.Answer(call=1)
+    bench.gateway.learn(replace(ended, superseded_leg_id=leg.leg_id))
+    assert bench.worker.sent[-1] == sip_link.HangUp(call=1)
 
 
 async def test_a_call_that_nobody_expects_is_declined_and_its_port_freed() -> None:

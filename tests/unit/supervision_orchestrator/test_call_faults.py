@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.supervision_orchestrator.domain.call import Phase, next_due
-from services.supervision_orchestrator.domain.inputs import DeviceChanged, LegGap, ReadFailed
+from services.supervision_orchestrator.domain.inputs import LegGap, LetIn, ReadFailed
 from services.supervision_orchestrator.domain.snapshot import snapshot_of
 from services.supervision_orchestrator.domain.targets import TRANSITIONS, Signal
 from tests.support.call_bench import AGENT, CALL, DEVICE, CallBench, at, change, floor, party_id, read_party
@@ -180,10 +180,12 @@ def test_lost_end_of_a_call_is_found_by_reading() -> None:
 def test_no_device_online_waits_and_says_so() -> None:
     bench = answered(CallBench(floor(online=False)))
     assert bench.asks == []
-    assert bench.reasons == ["no_device_online"] * 2
+    assert bench.reads == []  # no request is spent on a call that cannot be heard now
+    assert bench.reasons == ["no_device_online"]
+    assert snapshot_of(bench.state).supervision == "pending"
 
     bench.floor = floor()
-    bench.feed(DeviceChanged(call_id=CALL))
+    bench.feed(LetIn(call_id=CALL))
     bench.answer_read(*TWO)
     assert len(bench.asks) == 2
 
@@ -213,7 +215,7 @@ def test_second_leg_uses_the_device_of_the_first() -> None:
     bench.answer_read(*TWO)
 
     assert bench.reasons[-1] == "no_device_online"
-    assert bench.state.bound_device() == DEVICE
+    assert (bench.state.is_bound(), bench.state.device_id) == (True, DEVICE)
 
 
 def test_third_party_turns_party_supervision_into_the_mixed_session() -> None:

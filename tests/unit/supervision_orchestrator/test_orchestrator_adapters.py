@@ -14,6 +14,8 @@ from services.contracts import topics
 from services.supervision_orchestrator.adapters.floor_view import FloorView
 from services.supervision_orchestrator.adapters.incoming import inbox_inputs, leg_inputs, telephony_inputs
 from services.supervision_orchestrator.adapters.ringcentral_api import RingCentralSuperviseApi
+from services.supervision_orchestrator.domain.admission import Booking, Wanting, choose
+from services.supervision_orchestrator.domain.floor import Reserved, Supervisor
 from services.supervision_orchestrator.domain.inputs import (
     LegGap,
     ReadFailed,
@@ -23,6 +25,7 @@ from services.supervision_orchestrator.domain.inputs import (
 )
 from services.supervision_orchestrator.domain.policy import Policy
 from services.supervision_orchestrator.domain.ports import Refused
+from services.supervision_orchestrator.domain.rules import Rules
 from services.supervision_orchestrator.domain.timers import Timers
 from tests.support.call_bench import at
 
@@ -160,8 +163,8 @@ def told(topic: Any, key: str, value: Any) -> Incoming:
 
 
 def test_floor_follows_roster_and_devices() -> None:
-    heard: list[str] = []
-    view = FloorView("9", Policy(), lambda: heard.append("device"))
+    wanting = Wanting(call_id=CALL, since=at(0), agent_extension_id="7", legs=2, requests=3)
+    view = FloorView((Supervisor(extension_id="9"),), Policy(), Rules())
     for extension_id, permission in (("7", "monitored"), ("9", "monitoring")):
         group = {"group_id": "31", "permissions": [permission]}
         view.take(
@@ -174,15 +177,15 @@ def test_floor_follows_roster_and_devices() -> None:
     view.take(told(topics.MEDIA_DEVICES, "8", device | {"free_slots": 2}))
 
     floor = view.floor()
+    assert view.floor() is floor
     assert floor.roster.may_supervise("9", "7")
-    assert floor.choose_device(2)[0] is not None
-    assert floor.reserve({"8": 1}).choose_device(2) == (None, "no_capacity")
-    assert heard == ["device", "device"]
+    assert choose(floor, wanting) == Booking("9", "8")
+    assert choose(floor.less(Reserved(asked={"8": 1})), wanting) == "no_capacity"
 
     view.take(told(topics.MONITORING_ROSTER, "7", None))
     view.take(told(topics.MEDIA_DEVICES, "8", None))
     assert not view.floor().roster.is_monitored("7")
-    assert view.floor().choose_device(1) == (None, "no_device_online")
+    assert choose(view.floor(), wanting) == "not_permitted"
 
 
 def test_timers_give_each_moment_once_and_the_newest_only() -> None:

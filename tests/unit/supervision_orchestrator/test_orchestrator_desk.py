@@ -8,7 +8,9 @@ from services.chassis.testing.fake_clock import START, FakeClock
 from services.chassis.testing.fake_publisher import FakePublisher
 from services.contracts import topics
 from services.supervision_orchestrator.adapters.desk import Desk
-from services.supervision_orchestrator.adapters.incoming import DEVICE_TIMER
+from services.supervision_orchestrator.adapters.incoming import LET_IN_TIMER
+from services.supervision_orchestrator.adapters.ledger import Ledger
+from services.supervision_orchestrator.domain.budgets import Budgets, Limits
 from services.supervision_orchestrator.domain.effects import ReadSession, Supervise
 from services.supervision_orchestrator.domain.floor import Floor
 from services.supervision_orchestrator.domain.inputs import Input, LegUp, SessionRead, TimerDue
@@ -25,7 +27,8 @@ class DeskBench:
         self.requests: list[tuple[str, ReadSession | Supervise]] = []
         self.floor = floor_ or floor()
         self.desk = Desk(
-            self.rows, self.publisher, self.clock, floor=lambda: self.floor, start_requests=self._started
+            self.rows, self.publisher, self.clock, floor=lambda: self.floor, start_requests=self._started,
+            ledger=Ledger(Budgets(Limits())),
         )  # fmt: skip
 
     def _started(self, call_id: str, requests) -> None:  # type: ignore[no-untyped-def]
@@ -101,10 +104,14 @@ def test_two_calls_do_not_share_the_last_slots() -> None:
 def test_waiting_calls_hear_of_a_device() -> None:
     bench = DeskBench(floor(online=False))
     bench.answered()
+    bench.desk.wake()
+    assert bench.publisher.records(topics.SUPERVISION_INBOX) == []
 
-    bench.desk.device_changed()
+    bench.floor = floor()
+    bench.desk.wake()
+    bench.desk.wake()
 
-    assert [r.timer for r in bench.publisher.records(topics.SUPERVISION_INBOX)] == [DEVICE_TIMER]
+    assert [r.timer for r in bench.publisher.records(topics.SUPERVISION_INBOX)] == [LET_IN_TIMER]
 
 
 def test_terminal_record_is_announced_once_and_its_row_stays_until_forgotten() -> None:
