@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import faust
 import structlog
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
+from services.chassis.call_stream import Outage, add_agent, co_partitions, origin_of, stopped, until_done
 from services.chassis.clock import Clock
 from services.chassis.errors import Backpressure, Fatal, Poison, SettingError, Transient
 from services.chassis.faust_app import (
@@ -22,12 +20,10 @@ from services.chassis.faust_app import (
     create_app,
     create_changelog,
     raw_table,
-    raw_topic,
     run_app,
-    source_record,
 )
 from services.chassis.identities import SupervisorIdentity
-from services.chassis.publisher import KafkaPublisher, Origin
+from services.chassis.publisher import KafkaPublisher
 from services.chassis.ringcentral import RateLimit, RingCentralClient
 from services.chassis.service import Service, run_async
 from services.chassis.topic_view import TopicView
@@ -46,8 +42,6 @@ from services.supervision_orchestrator.domain.ports import Refused, SuperviseApi
 log = structlog.get_logger()
 SOURCES = (topics.TELEPHONY_EVENTS, topics.SUPERVISION_INBOX, topics.MEDIA_LEGS)
 STOP_GRACE_S = 1.0
-METADATA_TIMEOUT_S = 10.0
-ResultT = TypeVar("ResultT")
 
 
 def main(service: Service[OrchestratorSettings], api: SuperviseApi | None = None) -> None:
@@ -89,7 +83,7 @@ async def _run(service: Service[OrchestratorSettings], pool: list[_Member], stop
     settings, health = service.settings, service.health
     health.waiting("calls", "starting")
     threads = DaemonThreads(settings.request_threads)
-    partitions = await _until(stop, lambda: threads.run(partial(_partitions, settings)))
+    partitions = await until_done(stop, lambda: threads.run(partial(co_partitions, settings, SOURCES)))
     if partitions is None:
         return
     known = [member for member in pool if await _introduced(member, stop, threads, alone=len(pool) == 1)]
@@ -122,7 +116,7 @@ async def _serve(
     view.start()
     try:
         while not view.caught_up.is_set() and view.error is None:
-            if await _stopped(stop, 0.05):
+            if await stopped(stop, 0.05):
                 return
         app_id, table = settings.topic_prefix + settings.app_id, "calls"
         await threads.run(
@@ -144,9 +138,10 @@ async def _serve(
         apis = {member.extension_id: member.api for member in pool}
         requests = Requests(apis, publisher, service.clock, saved=partial(_saved, app), threads=threads)
         desk = Desk(rows, publisher, service.clock, floor=floor.floor, start_requests=requests.start, ledger=ledger)
-        outage = _Outage(stop)
+        outage = Outage(stop)
         for topic in SOURCES:
-            _add_agent(app, settings.topic_prefix + topic.name, topic.name, desk, publisher, threads, outage)
+            take = partial(_take, name=topic.name, desk=desk, publisher=publisher, threads=threads)
+            add_agent(app, settings.topic_prefix + topic.name, topic.name, take, outage)
 
         @app.on_rebalance_complete.connect
         async def rebuilt(*_: object, **__: object) -> None:
@@ -171,39 +166,13 @@ async def _serve(
         view.stop()
 
 
-class _Outage:
-    """The first error that ends the service; it sets the stop, and whoever found it stands still."""
-
-    def __init__(self, stop: asyncio.Event) -> None:
-        self._stop = stop
-        self.error: BaseException | None = None
-
-    def declare(self, error: BaseException) -> None:
-        self.error = self.error or error
-        self._stop.set()
-
-
-def _add_agent(
-    app: faust.App, full_name: str, name: str, desk: Desk, publisher: KafkaPublisher, threads: DaemonThreads,
-    outage: _Outage,
-) -> None:  # fmt: skip
-    async def on_records(stream: faust.StreamT[bytes]) -> None:
-        async for event in stream.events():
-            try:
-                await _take(source_record(event), name, desk, publisher, threads)
-            except Exception as error:
-                log.exception("record_not_taken", topic=full_name)
-                outage.declare(error)
-                await asyncio.Event().wait()  # this record stays uncommitted; the next start reads it again
-
-    app.agent(raw_topic(app, full_name), name=f"on_{name.replace('.', '_')}")(on_records)
-
-
-async def _take(record: SourceRecord, name: str, desk: Desk, publisher: KafkaPublisher, threads: DaemonThreads) -> None:
+async def _take(
+    record: SourceRecord, *, name: str, desk: Desk, publisher: KafkaPublisher, threads: DaemonThreads
+) -> None:
     try:
         inputs = READERS[name](record.key.decode(errors="replace"), record.value)
     except Poison as poison:
-        publisher.dead_letter(_origin(record), poison)
+        publisher.dead_letter(origin_of(record), poison)
         return
     while True:
         try:
@@ -213,13 +182,6 @@ async def _take(record: SourceRecord, name: str, desk: Desk, publisher: KafkaPub
             await asyncio.sleep(0.1)
     if ended:  # an account must not get lost: it is acknowledged before its cause can be committed
         await threads.run(partial(publisher.flush, 10.0))
-
-
-def _origin(record: SourceRecord) -> Origin:
-    return Origin(
-        topic=record.topic, partition=record.partition, offset=record.offset, key=record.key, value=record.value,
-        headers=record.headers,
-    )  # fmt: skip
 
 
 async def _saved(app: faust.App) -> None:
@@ -243,7 +205,7 @@ async def _introduced(member: _Member, stop: asyncio.Event, threads: DaemonThrea
     """Whether the identity's extension is known; one refused for good is left out, unless it is the only one."""
     try:
         if not member.extension_id:
-            member.extension_id = await _until(stop, lambda: threads.run(partial(_own_extension, member.api))) or ""
+            member.extension_id = await until_done(stop, lambda: threads.run(partial(_own_extension, member.api))) or ""
     except Fatal as fatal:
         if alone:
             raise
@@ -251,7 +213,7 @@ async def _introduced(member: _Member, stop: asyncio.Event, threads: DaemonThrea
     return bool(member.extension_id)
 
 
-async def _timers(desk: Desk, outage: _Outage, resolution_s: float) -> None:
+async def _timers(desk: Desk, outage: Outage, resolution_s: float) -> None:
     while True:
         try:
             desk.publish_due_timers()
@@ -261,30 +223,13 @@ async def _timers(desk: Desk, outage: _Outage, resolution_s: float) -> None:
         await asyncio.sleep(resolution_s)
 
 
-async def _watch(view: TopicView, publisher: KafkaPublisher, outage: _Outage) -> None:
+async def _watch(view: TopicView, publisher: KafkaPublisher, outage: Outage) -> None:
     while True:
         if view.error is not None:
             outage.declare(view.error)
         if publisher.failed:
             outage.declare(Fatal("the broker never acknowledged a record"))
         await asyncio.sleep(0.5)
-
-
-def _partitions(settings: OrchestratorSettings) -> int:
-    """How the source topics are partitioned: alike, else a call's records would meet different rows."""
-    client = AdminClient(settings.kafka_options())
-    try:
-        known = client.list_topics(timeout=METADATA_TIMEOUT_S).topics
-    except KafkaException as error:
-        raise Transient(f"no broker answers ({error.args[0].name()})") from None
-    counts = {topic.name: len(known[name].partitions) if (name := settings.topic_prefix + topic.name) in known else 0
-              for topic in SOURCES}  # fmt: skip
-    missing = sorted(name for name, count in counts.items() if not count)
-    if missing:
-        raise Transient(f"topics are missing: {', '.join(missing)}")
-    if len(set(counts.values())) != 1:
-        raise SettingError(f"EARSHOT_TOPIC_PREFIX: topics must have equally many partitions, found {counts}")
-    return next(iter(counts.values()))
 
 
 def _own_extension(api: SuperviseApi) -> str:
@@ -294,23 +239,3 @@ def _own_extension(api: SuperviseApi) -> str:
         if not refused.retryable or refused.error_code.startswith("invalid_"):
             raise Fatal(f"RingCentral refuses to say whose credentials these are: {refused}") from None
         raise Transient(str(refused), retry_after_ms=refused.retry_after_ms) from None
-
-
-async def _until(stop: asyncio.Event, attempt: Callable[[], Awaitable[ResultT]]) -> ResultT | None:
-    """The first success, with growing waits between; None when the service is to stop before."""
-    wait_s = 0.5
-    while not stop.is_set():
-        try:
-            return await attempt()
-        except Transient as error:
-            log.info("start_waiting", reason=str(error))
-            if await _stopped(stop, max(wait_s, error.retry_after_ms / 1000)):
-                break
-            wait_s = min(wait_s * 2, 15.0)
-    return None
-
-
-async def _stopped(stop: asyncio.Event, within_s: float) -> bool:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), within_s)
-    return stop.is_set()

@@ -7,6 +7,7 @@ services get nothing of the simulator but base URLs and credentials. Main thread
 from __future__ import annotations
 
 import os
+import random
 import secrets
 import shutil
 import socket
@@ -27,6 +28,7 @@ from services.cli.adapters.child_process import ChildProcess
 from services.cli.adapters.embedded_broker import EmbeddedBroker
 
 READY_TIMEOUT_S = 120.0
+PORTS = range(24_000, 30_000)
 PARTITIONS = 2
 SERVICES = (
     "event_ingestor",
@@ -184,7 +186,8 @@ class Stack:
         waiting = set(self.services)
         while waiting:
             for name in sorted(waiting):
-                if _answers(f"{self.services[name].health_url}/readyz"):
+                running = self.services[name].process.exit_code() is None
+                if running and _answers(f"{self.services[name].health_url}/readyz"):
                     waiting.discard(name)
                     self._say(f"{name} is ready ({len(self.services) - len(waiting)} of {len(self.services)})")
             dead = [name for name in waiting if self.services[name].process.exit_code() is not None]
@@ -205,10 +208,15 @@ OURS = frozenset(
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on 127.0.0.1 that was free a moment ago, outside the range that the system gives to clients."""
+    for port in random.SystemRandom().sample(PORTS, 200):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise Fatal(f"no free TCP port on 127.0.0.1 between {PORTS.start} and {PORTS.stop - 1}")
 
 
 def _answers(url: str) -> bool:

@@ -1,7 +1,7 @@
 """Sends audio: one socket a media line, one timer for all of them. asyncio, one loop, no locks.
 
 Time is an absolute grid of 20 ms frames from the pacer's origin, so nothing drifts: a late wake-up sends what is
-due. A line sends nothing until the client's first packet shows where to (7.6 of the dossier: the latch).
+due. A line sends nothing until the client's first packet shows where to (the latch).
 """
 
 from __future__ import annotations

@@ -35,14 +35,8 @@ class _Window:
     limit: int
     window_ms: int
     counted: deque[datetime] = field(default_factory=deque)
+    unanswered: dict[str, datetime] = field(default_factory=dict)
     closed_until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    supervisor: str
-    group: str
-    lost_at: datetime
 
 
 class Budgets:
@@ -51,32 +45,32 @@ class Budgets:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._windows: dict[tuple[str, str], _Window] = {}
-        self._unanswered: dict[str, _Sent] = {}
+        self._sent_in: dict[str, _Window] = {}
 
     def clear(self) -> None:
         """Forget requests and penalties; what was learned of limits stays."""
-        self._unanswered.clear()
+        self._sent_in.clear()
         for window in self._windows.values():
             window.counted.clear()
+            window.unanswered.clear()
             window.closed_until = None
 
     def spend(self, supervisor: str, request_id: str, *, lost_at: datetime, group: str = LIGHT) -> None:
         """A request is decided; without an answer it counts as sent at `lost_at`."""
-        self._unanswered[request_id] = _Sent(supervisor, group, lost_at)
+        window = self._window(supervisor, group)
+        window.unanswered[request_id] = lost_at
+        self._sent_in[request_id] = window
 
     def settle(self, request_id: str, at: datetime) -> None:
         """The request was answered; an unknown one was settled before."""
-        sent = self._unanswered.pop(request_id, None)
-        if sent is not None:
-            self.count(sent.supervisor, at, group=sent.group)
+        window = self._sent_in.pop(request_id, None)
+        if window is not None:
+            window.unanswered.pop(request_id, None)
+            _count(window, at)
 
     def count(self, supervisor: str, at: datetime, *, group: str = LIGHT) -> None:
         """A request was answered at `at`."""
-        window = self._window(supervisor, group)
-        if window.counted and window.counted[-1] > at:
-            window.counted = deque(sorted([*window.counted, at]))
-        else:
-            window.counted.append(at)
+        _count(self._window(supervisor, group), at)
 
     def close(self, supervisor: str, until: datetime, *, group: str = LIGHT) -> None:
         """A penalty was announced."""
@@ -106,15 +100,14 @@ class Budgets:
         return max(window.limit - spare - self._used(supervisor, group, now), 0)
 
     def _used(self, supervisor: str, group: str, now: datetime) -> int:
-        for request_id, sent in list(self._unanswered.items()):
-            if sent.lost_at <= now:
-                self.settle(request_id, sent.lost_at)
         window = self._window(supervisor, group)
+        for request_id, lost_at in list(window.unanswered.items()):
+            if lost_at <= now:
+                self.settle(request_id, lost_at)
         span_ms = window.window_ms + self._limits.window_margin_ms
         while window.counted and after(window.counted[0], span_ms) <= now:
             window.counted.popleft()
-        waiting = sum(sent.supervisor == supervisor and sent.group == group for sent in self._unanswered.values())
-        return len(window.counted) + waiting
+        return len(window.counted) + len(window.unanswered)
 
     def _window(self, supervisor: str, group: str) -> _Window:
         window = self._windows.get((supervisor, group))
@@ -122,3 +115,10 @@ class Budgets:
             limit = self._limits.per_window.get(group, self._limits.per_window[LIGHT])
             window = self._windows[(supervisor, group)] = _Window(limit, self._limits.window_ms)
         return window
+
+
+def _count(window: _Window, at: datetime) -> None:
+    if window.counted and window.counted[-1] > at:
+        window.counted = deque(sorted([*window.counted, at]))
+    else:
+        window.counted.append(at)

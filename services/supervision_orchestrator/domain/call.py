@@ -138,6 +138,7 @@ class CallState:
     call without monitored parties is to be closed. `over`: its terminal record is out. `supervisor` and `device_id`:
     the call's booking, which changes only while nothing of it stands; `booked_legs` are still to be asked for.
     `own_supervisor`: the identity that has a party in the session by the last reading; RingCentral refuses all others.
+    `away_since`: no agent is on the call from then on; `away_ms`: the sum of such stretches before another came.
     `waiting`: why the call is not let in now; empty when it does not wait. `followed`: a transfer led here, and whether
     anybody monitored takes part is not known yet.
     """
@@ -169,6 +170,8 @@ class CallState:
     ended_at: datetime | None = None
     session_gone: bool = False
     left_by_transfer: bool = False
+    away_since: datetime | None = None
+    away_ms: int = 0
     mode: str = ""
     targets: tuple[Target, ...] = ()
     spans: tuple[Span, ...] = ()

@@ -35,7 +35,8 @@ def outcome_of(state: CallState, ended_at: datetime, policy: Policy) -> Outcome:
     agent, customer, mixed = (_heard(spans, role, window) for role in ("agent", "customer", "mixed"))
     both = _union([*_intersection(agent, customer), *mixed])
     missing_ms = sum(span.gap_ms for span in spans)
-    gap_ms = min(duration_ms - _total_ms(both) + missing_ms, duration_ms)
+    talk_ms = max(duration_ms - state.away_ms, 0)  # while no agent is on the call there is nothing to be missed
+    gap_ms = min(max(talk_ms - _total_ms(both), 0) + missing_ms, talk_ms)
     failure = state.failure
     heard: dict[Role, int] = {
         "agent": _less_gaps(agent, spans, "agent"),

@@ -62,8 +62,10 @@ class Floor:
 
     def is_supervisor(self, extension_id: str) -> bool:
         """Whether the extension is one of ours, whose parties are never calls to monitor."""
-        return bool(extension_id) and any(
-            extension_id == s.extension_id for s in (*self.supervisors, *_owners(self.devices))
+        if not extension_id:
+            return False
+        return any(extension_id == s.extension_id for s in self.supervisors) or any(
+            extension_id == d.supervisor_extension_id for d in self.devices
         )
 
     def devices_of(self, supervisor: Supervisor) -> tuple[Device, ...]:
@@ -83,10 +85,6 @@ class Floor:
             replace(s, requests=max(s.requests - reserved.requests.get(s.extension_id, 0), 0)) for s in self.supervisors
         )
         return replace(self, devices=devices, supervisors=supervisors)
-
-
-def _owners(devices: tuple[Device, ...]) -> tuple[Supervisor, ...]:
-    return tuple(Supervisor(extension_id=d.supervisor_extension_id) for d in devices)
 
 
 def _left(device: Device, reserved: Reserved) -> int:

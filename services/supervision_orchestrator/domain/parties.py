@@ -18,6 +18,7 @@ from services.supervision_orchestrator.domain.call import (
 )
 from services.supervision_orchestrator.domain.effects import Direction, FactType, FollowPeer, PublishFact
 from services.supervision_orchestrator.domain.inputs import TelephonyPartyChanged
+from services.supervision_orchestrator.domain.policy import elapsed_ms
 from services.supervision_orchestrator.domain.stages import CALL_TRANSITIONS, Happening, Then
 from services.supervision_orchestrator.domain.targets import recast, release
 from services.supervision_orchestrator.domain.turn import Turn
@@ -41,7 +42,8 @@ def on_party(turn: Turn, change: TelephonyPartyChanged) -> None:
     if turn.floor.is_supervisor(change.extension_id):
         return
     if change.reason in SUPERVISING:
-        _other_supervisor(turn, change)
+        if turn.state.party(change.party_id) is None:
+            _other_supervisor(turn, change)
         return
     if change.party_id in turn.state.other_supervisors:
         _other_supervisor(turn, change, gone=True)
@@ -54,6 +56,8 @@ def on_party(turn: Turn, change: TelephonyPartyChanged) -> None:
     if before is not None and _stale(before, status, change.sequence):
         _learn_of_answer(turn, before, change, status)
         return
+    if before is not None and before.status in ON_THE_CALL and status is PartyStatus.RINGING:
+        status = before.status  # parties do not go back
     party = Party(
         party_id=change.party_id,
         status=status,
@@ -86,6 +90,8 @@ def happen(
     move = CALL_TRANSITIONS.get((turn.state.stage, happening))
     if move is None:
         return False
+    if happening is Happening.LEAVES and change is not None:
+        turn.set(away_since=change.at)
     turn.set(stage=move.stage)
     if move.then is Then.CREDIT and party is not None and change is not None:
         _credit(turn, party, change)
@@ -139,6 +145,8 @@ def _credit(turn: Turn, party: Party, change: TelephonyPartyChanged) -> None:
         read_due=turn.now,
         read_failures=0,
         waiting="",
+        away_ms=state.away_ms + (elapsed_ms(state.away_since, change.at) if state.away_since is not None else 0),
+        away_since=None,
     )
     target = state.target(party.party_id)
     if target is not None and target.role == "customer":

@@ -205,7 +205,11 @@ def _failed(turn: Turn, reading: ReadFailed) -> None:
 def _merge(turn: Turn, reading: SessionRead) -> None:
     listening = [p for p in reading.parties if p.reason in SUPERVISING and STATUS_OF_CODE.get(p.code) in ON_THE_CALL]
     own = [p.extension_id for p in listening if turn.floor.is_supervisor(p.extension_id)]
-    others = tuple(p.party_id for p in listening if not turn.floor.is_supervisor(p.extension_id))
+    others = tuple(
+        p.party_id
+        for p in listening
+        if not turn.floor.is_supervisor(p.extension_id) and turn.state.party(p.party_id) is None
+    )
     agents_first = sorted(reading.parties, key=lambda p: not turn.floor.roster.is_monitored(p.extension_id))
     for party in agents_first:  # what makes the call eligible comes before those whom nobody would keep
         on_party(

@@ -163,6 +163,22 @@ def test_blind_transfer_whose_next_agent_rings_already() -> None:
     assert bench.facts == ["started", "answered", "transferred"]
 
 
+def test_time_between_two_agents_is_no_gap() -> None:
+    bench = heard()
+    bench.feed(change(9, 2, "Disconnected", AGENT, reason="BlindTransfer", at_ms=20_000), at_ms=20_000)
+    bench.down(party_id(2))
+    bench.feed(change(10, 4, "Setup", OTHER_AGENT), at_ms=20_100)
+    bench.feed(change(11, 4, "Answered", OTHER_AGENT, at_ms=45_000), at_ms=45_000)
+    bench.answer_read(read_party(1), read_party(4, "Answered", OTHER_AGENT))
+    bench.hear(bench.asks[-1])
+    bench.feed(change(12, 4, "Disconnected", OTHER_AGENT, at_ms=60_000), at_ms=60_000)
+    bench.run_timers(90_000)
+
+    (outcome,) = bench.outcomes
+    assert (outcome.reason, outcome.duration_ms, outcome.agent_heard_ms) == ("covered", 60_000, 35_000)
+    assert outcome.gap_ms == 0
+
+
 def test_conference_goes_mixed_and_back_when_the_third_leaves() -> None:
     bench = heard()
     bench.feed(change(30, 3, "Answered", IVR), at_ms=30_000)

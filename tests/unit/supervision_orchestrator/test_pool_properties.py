@@ -18,7 +18,9 @@ from services.contracts import records, topics
 from services.supervision_orchestrator.adapters.desk import Desk
 from services.supervision_orchestrator.adapters.incoming import inbox_inputs
 from services.supervision_orchestrator.adapters.ledger import Ledger
+from services.supervision_orchestrator.adapters.rows import decode_row
 from services.supervision_orchestrator.domain.budgets import Budgets, Limits
+from services.supervision_orchestrator.domain.call import ACTIVE
 from services.supervision_orchestrator.domain.effects import ReadSession, Supervise
 from services.supervision_orchestrator.domain.floor import Device, Floor, Supervisor
 from services.supervision_orchestrator.domain.inputs import (
@@ -29,6 +31,7 @@ from services.supervision_orchestrator.domain.inputs import (
     TelephonyPartyChanged,
 )
 from services.supervision_orchestrator.domain.roster import Membership, Roster
+from services.supervision_orchestrator.domain.stages import ON_CALL, Stage
 
 LIMIT, WINDOW_MS, PENALTY_MS, SLOTS = 8, 60_000, 30_000, 4
 EAST, BOTH = "900", "901"
@@ -134,6 +137,15 @@ class Platform:
             self.heard_of += 1
             if message.topic.name == topics.SUPERVISION_INBOX.name and message.key in CALLS:
                 self.desk.take(message.key, inbox_inputs(message.key, message.value))
+
+    def look(self) -> None:
+        """What must hold of every row between two moves."""
+        for row in self.rows.values():
+            state = decode_row(row)
+            assert (state.stage in ON_CALL) == state.agent_talks(), "a stage that its parties belie"
+            assert state.stage is not Stage.OVER or state.over
+            bound = {t.device_id for t in state.targets if t.phase in ACTIVE or t.reply_due is not None}
+            assert len(bound) <= 1, "a call on two devices"
 
     def wait(self, ms: int) -> None:
         for _ in range(ms // 500):
@@ -252,6 +264,7 @@ class Platform:
             case _:
                 pass
         self.deliver()
+        self.look()
 
 
 STATUSES = st.sampled_from(
