@@ -317,3 +317,13 @@ def test_every_phase_that_waits_can_time_out_or_is_asked_again() -> None:
         assert TRANSITIONS[phase, Signal.TIMEOUT] is Phase.WANTED
     for phase in set(Phase) - {Phase.RELEASED}:
         assert TRANSITIONS[phase, Signal.RELEASE] is Phase.RELEASED
+
+
+def test_a_call_that_was_over_before_anything_was_heard_of_it_is_not_said_to_be_unanswered() -> None:
+    bench = CallBench()
+    bench.feed(change(-1, 2, "Disconnected", AGENT), at_ms=3000)
+    bench.tick(3000)
+    bench.answer_gone()
+    bench.run_timers(20_000)
+
+    assert [(o.reason, o.detail) for o in bench.outcomes] == [("error", "events_missed")]
