@@ -76,7 +76,7 @@ def on_party(turn: Turn, change: TelephonyPartyChanged) -> None:
     if turn.state.started_at is None:
         if change.sequence < 0 and party.status is PartyStatus.GONE:
             turn.fail("error", EVENTS_MISSED)
-        turn.set(started_at=change.at, checked_at=turn.now, read_due=turn.in_ms(turn.policy.recheck_ms), followed=False)
+        turn.set(started_at=change.at, checked_at=turn.now, read_due=turn.in_ms(turn.policy.ring_ms), followed=False)
         happen(turn, Happening.SEEN, party, change, cause="started")
     if party.monitored:
         _monitored_changed(turn, before, party, change)
