@@ -86,7 +86,8 @@ async def _run(service: Service[OrchestratorSettings], pool: list[_Member], stop
     partitions = await until_done(stop, lambda: threads.run(partial(co_partitions, settings, SOURCES)))
     if partitions is None:
         return
-    known = [member for member in pool if await _introduced(member, stop, threads, alone=len(pool) == 1)]
+    met = await asyncio.gather(*(_introduced(member, stop, threads, alone=len(pool) == 1) for member in pool))
+    known = [member for member, is_known in zip(pool, met, strict=True) if is_known]
     if stop.is_set():
         return
     if not known:
