@@ -26,12 +26,12 @@ class Pipeline:
     stack: Stack
     simulator: Simulator
 
-    def play(self, audio: Path) -> PlayedCall:
-        """Start a call and follow it."""
+    def play(self, audio: Path, **options: object) -> PlayedCall:
+        """Start a call and follow it; `options` as the simulator has them."""
         conversation = open_conversation(audio)
         follower = CallFollower(self.stack.settings, lambda _: None)
         follower.start()
-        log = follower.follow(self.simulator.play(conversation.path))
+        log = follower.follow(self.simulator.play(conversation.path, **options))
         return PlayedCall(self, conversation, follower, log)
 
 

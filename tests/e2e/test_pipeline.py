@@ -66,3 +66,17 @@ def test_a_killed_media_gateway_comes_back_and_the_gap_is_told(pipeline: Pipelin
     assert log.recording is not None
     assert log.recording.duration_ms >= call.conversation.duration_ms
     pipeline.stack.wait_until_ready()
+
+
+def test_a_third_party_turns_the_call_into_one_mixed_stream(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Party supervision serves two participants; with a third the session is supervised, and nobody is guessed."""
+    call = pipeline.play(excerpt("moving_house", tmp_path, at_most_ms=45_000), flow="conference", flow_at_ms=12_000)
+    log = call.wait_until_complete()
+    roles = [u.role for u in log.finals() if u.text]
+    assert set(roles) >= {"agent", "customer", "mixed"}
+    assert "unknown" not in roles
+    assert log.recording is not None
+    assert log.recording.layout == "stereo"
+    assert log.ended is not None
+    assert log.ended.outcome is not None
+    assert log.ended.outcome.mixed_heard_ms > 0
