@@ -62,6 +62,6 @@ def _cost(sequences: Sequence[Spoken]) -> dict[str, float]:
                 timed = [TimedWord(w.text, 0, 0) for w in turn.words]
                 for known in range(3, len(timed), 3):
                     leg.partial(timed[:known])
-                leg.final(number, timed, 0)
+                leg.final(number, timed)
                 words += len(timed)
     return {"words": words, "us_per_word": round((time.process_time() - began) * 1e6 / words, 1)}

@@ -28,10 +28,9 @@ TYPES = {
     "email": "email",
     "dob": "date_of_birth",
 }
-_SAYING_NOTHING = frozenset(
-    """uh um okay and then yeah dash the of at dot underscore for as in no sorry wait area code plus account sort uh
-    are you with me yes it's""".split()
-)
+_SAYING_NOTHING = """uh um okay and then yeah dash the of at dot underscore for as in no sorry wait area code plus
+    account sort are you with me yes it's double triple"""
+_NOTHING = frozenset(_SAYING_NOTHING.split())
 _PIECE = re.compile(r"\{(\w+)\|([^}]*)\}([.,?!]*)")
 
 
@@ -45,7 +44,7 @@ class Word:
 
     @property
     def secret(self) -> bool:
-        return self.piece is not None and plain_word(self.text) not in _SAYING_NOTHING
+        return self.piece is not None and plain_word(self.text) not in _NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +128,9 @@ def play(sequence: Spoken, finals: Score, partials: Score, steps: Sequence[int] 
             timed.append(TimedWord(word.text, at_ms, at_ms + 200, 0.9))
             at_ms += 200
         if turn.other:
-            other.final(number, timed, at_ms)
+            other.final(number, timed)
             other.flush()
-            leg.answer(other.asked)
+            leg.answer(other.asks)
             continue
         first = len(words)
         words += timed
@@ -146,7 +145,7 @@ def play(sequence: Spoken, finals: Score, partials: Score, steps: Sequence[int] 
             marks |= {(r.secret.value, r.start_ms, r.end_ms) for r in safe.redactions}
             for subject, released in leg.settle(timed[known - 1].end_ms, speaking=True):
                 shown[subject] = released
-        for subject, released in leg.final(number, timed, at_ms):
+        for subject, released in leg.final(number, timed):
             shown[subject] = released
         at_ms += 600
         for subject, released in leg.settle(at_ms, speaking=False):
@@ -196,7 +195,7 @@ def _count(
             score.wrong.append(f"{sequence.id} seen: {' '.join(labels[i].text for i in leaked)}")
     for kind, start, end in marks:
         inside = [i for i, w in enumerate(words) if start <= w.start_ms and w.end_ms <= end]
-        stray = [i for i in inside if labels[i].piece is None and plain_word(labels[i].text) not in _SAYING_NOTHING]
+        stray = [i for i in inside if labels[i].piece is None and plain_word(labels[i].text) not in _NOTHING]
         holds = any(labels[i].piece is not None for i in inside)
         score.marks[kind] += 1
         score.right[kind] += holds and not stray

@@ -75,7 +75,8 @@ _STRONG = {
         number on the back""",
     Topic.ENDING: """ending in; ending with; ending on; ends in; ends with; last four digits; last four; last 4;
         last 4 digits; last three; last three digits""",
-    Topic.SOCIAL: "social security number; social security; social; ssn; s.s.n; social insurance; social insurance number",
+    Topic.SOCIAL: """social security number; social security; social; ssn; s.s.n; social insurance;
+        social insurance number""",
     Topic.TAX: """ein; itin; tax id; tax i.d; tax number; tax identification; taxpayer; employer identification;
         employer identification number; vat number; vat id; utr; tax id number; tax identification number""",
     Topic.BANK: """bank account; bank account number; checking account; checking account number; savings account;
@@ -86,7 +87,7 @@ _STRONG = {
         reach me at; reach me on; call you on; call you at; call you back on; call you back; number to reach;
         number can we; number can i; area code; my number is; my cell is; my mobile is; phone is; text me at;
         my cell; my mobile; home number; work number; number for you; home phone""",
-    Topic.EMAIL: "email; e-mail; email address; e-mail address; mail address; emails; write to; mail me at; write me at",
+    Topic.EMAIL: "email; e-mail; email address; e-mail address; mail address; write to; mail me at; write me at",
     Topic.BIRTH: "date of birth; birth date; birthdate; birthday; dob; d.o.b; born; birth; day of birth",
     Topic.OWN: """order number; order id; order; tracking number; tracking; ticket number; ticket; reference number;
         reference; confirmation number; confirmation code; confirmation; case number; case; invoice; invoice number;
@@ -121,13 +122,17 @@ _TABLE = _table()
 _NO_CUE = {("social", "media"), ("social", "network"), ("order", "to"), ("in", "order"), ("phone", "call")}
 
 
-def cues(plain: Sequence[str], asked: Asked | None = None) -> list[Cue]:
-    """All cues in words as ``plain_word`` gives them, in order; ``asked`` first."""
+def cues(plain: Sequence[str], asked: Asked | None = None, before: Sequence[str] = ()) -> list[Cue]:
+    """All cues in words as ``plain_word`` gives them, in order; ``asked`` first.
+
+    A cue may begin in the words ``before``; those that end there are what ``asked`` tells of.
+    """
     out = [asked.cue()] if asked is not None else []
-    index = 0
-    while index < len(plain):
-        entry = _at(plain, index)
-        if entry is None:
+    index = -len(before)
+    plain = [*before, *plain]
+    while index < len(plain) - len(before):
+        entry = _at(plain, index + len(before))
+        if entry is None or index + len(entry[0]) <= 0:
             index += 1
             continue
         words, topic, strong = entry
@@ -144,7 +149,7 @@ def cues(plain: Sequence[str], asked: Asked | None = None) -> list[Cue]:
 
 
 def _at(plain: Sequence[str], index: int) -> tuple[tuple[str, ...], Topic, bool] | None:
-    for entry in _TABLE.get(plain[index], ()):
+    for entry in _TABLE.get(plain[index], ()):  # the longest first
         size = len(entry[0])
         if size == 1 or tuple(plain[index : index + size]) == entry[0]:
             around = (tuple(plain[index : index + 2]), tuple(plain[max(0, index - 1) : index + 1]))

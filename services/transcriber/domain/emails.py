@@ -25,9 +25,10 @@ def find_emails(speech: Speech) -> tuple[list[Span], list[Tail]]:
             index = span.stop
         else:
             index += 1
-    tails = [Tail(s.first, s.stop) for s in spans if s.stop >= speech.settled and not _complete(speech, s)]
+    tails = [Tail(s.first, s.stop) for s in spans if not _complete(speech, s) and _ends_in(speech, s)]
     tail = _tail(speech, spans)
-    if tail is not None and speech.ended and tail.firm and _looks_spelled(speech, tail):
+    asked = _bound(speech, speech.size, spans[-1].stop if spans else 0)[1]
+    if tail is not None and speech.ended and asked and _looks_spelled(speech, tail.first, tail.stop, 2):
         spans.append(Span(tail.first, tail.stop, Secret.EMAIL))
     elif tail is not None:
         tails.append(tail)
@@ -92,9 +93,15 @@ def _domain(speech: Speech, first: int) -> int | None:
     return None
 
 
+def _ends_in(speech: Speech, span: Span) -> bool:
+    return all(word in _DOTS for word in speech.plain[span.stop : speech.settled])
+
+
 def _complete(speech: Speech, span: Span) -> bool:
     last = speech.plain[span.stop - 1]
-    return last in TOP_LEVELS or (_written_domain(last.rsplit("@", 1)[-1]) and "." in last)
+    # ".co" mostly goes on with ".uk".
+    written = _written_domain(last.rsplit("@", 1)[-1]) and not last.endswith(".co")
+    return written or (last in TOP_LEVELS and last != "co")
 
 
 def _local(speech: Speech, stop: int, bound: int, asked: bool) -> int:
@@ -110,9 +117,7 @@ def _local(speech: Speech, stop: int, bound: int, asked: bool) -> int:
             first -= 4
         elif first - 3 >= bound and plain[first - 2] in ("for", "like") and _letter(plain[first - 3]):
             first -= 3
-        elif word in _JOINTS or speech.heard[first - 1].digits or (_letter(word) and (raw != "I" or first < stop)):
-            first -= 1
-        elif first < stop and plain[first] in _JOINTS:
+        elif _spelled(speech, first - 1) or (first < stop and plain[first] in _JOINTS):
             first -= 1
         elif word not in STOP_WORDS and room and any(c.isalpha() for c in word):
             first, room = first - 1, room - 1
@@ -121,6 +126,15 @@ def _local(speech: Speech, stop: int, bound: int, asked: bool) -> int:
     while first < stop and plain[first] in (*_JOINTS, "a"):
         first += 1
     return first
+
+
+def _spelled(speech: Speech, index: int) -> bool:
+    word = speech.plain[index]
+    following = speech.plain[index + 1] if index + 1 < speech.size else ""
+    before = speech.plain[index - 1] if index else ""
+    if word in ("i", "a") and not (_letter(before) or _letter(following) or following in _JOINTS or following == "at"):
+        return False
+    return word in _JOINTS or bool(speech.heard[index].digits) or _letter(word)
 
 
 def _letter(word: str) -> bool:
@@ -135,8 +149,10 @@ def _tail(speech: Speech, spans: list[Span]) -> Tail | None:
             bound, asked = _bound(speech, index, least)
             before = _local(speech, index, bound, asked)
             if before < index and speech.plain[index - 1] not in NOT_LOCAL:
-                return Tail(before, speech.size, firm=asked)
+                return Tail(before, speech.size, firm=asked or _looks_spelled(speech, before, index))
     stop = _before_spelling(speech)
+    if speech.size and speech.raw[-1][-1:] == "?":
+        return None
     bound, asked = _bound(speech, speech.size, least)
     first = _local(speech, stop, bound, asked)
     if first == stop:
@@ -146,7 +162,8 @@ def _tail(speech: Speech, spans: list[Span]) -> Tail | None:
         return Tail(first, speech.size)
     words = [word for word in speech.raw[first:] if word.lower() not in _JOINTS]
     names = all(word[:1].isupper() or not word.isalpha() or len(word) == 1 for word in words)
-    return Tail(first, speech.size, firm=False) if names or len(words) < speech.size - first else None
+    spelled = _looks_spelled(speech, first, speech.size)
+    return Tail(first, speech.size, firm=spelled) if names or spelled else None
 
 
 def _before_spelling(speech: Speech) -> int:
@@ -165,6 +182,7 @@ def _opens_domain(speech: Speech, first: int) -> bool:
     return all(word not in STOP_WORDS or word in _JOINTS for word in words)
 
 
-def _looks_spelled(speech: Speech, tail: Tail) -> bool:
-    words = speech.plain[tail.first : tail.stop]
-    return any(word in _JOINTS for word in words) or sum(_letter(word) for word in words) > 1
+def _looks_spelled(speech: Speech, first: int, stop: int, letters: int = 1) -> bool:
+    words = speech.plain[first:stop]
+    spelled = sum(_letter(speech.plain[i]) and _spelled(speech, i) for i in range(first, stop))
+    return any(word in _JOINTS for word in words) or spelled >= letters

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.transcriber.domain.cues import Asked, Topic, carried
+from services.transcriber.domain.cues import Asked, carried
 from services.transcriber.domain.dates import find_dates
 from services.transcriber.domain.emails import find_emails
 from services.transcriber.domain.ibans import find_ibans
-from services.transcriber.domain.numbers import TOPICS, find_numbers
-from services.transcriber.domain.secret import Secret, Span, Speech, Tail, speech
-
-TOPIC_OF = TOPICS | {Secret.EMAIL: Topic.EMAIL, Secret.OTHER: Topic.CARD}
+from services.transcriber.domain.numbers import find_numbers
+from services.transcriber.domain.secret import Span, Speech, Tail, speech
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +25,33 @@ class Findings:
     hold_first: int | None
     wait_first: int | None
     open_stop: int
+    tails: tuple[Tail, ...]
     speech: Speech
+
+    def needed_from(self, stop: int) -> int:
+        """Where the words before ``stop`` begin that what follows may be one with."""
+        across = [first for first, last in self.speech.units if first < stop < last]
+        return min([stop, *across, *(tail.first for tail in self.tails)])
 
     def asked_after(self, stop: int) -> Asked | None:
         """The topic that is still open after the words before ``stop``."""
-        for span in self.spans:
-            if span.first < stop < span.stop:
-                return Asked(TOPIC_OF[span.secret])
-        return carried(self.speech.plain, self.speech.cues, stop)
+        return carried(self.speech.plain, self.speech.cues_at(stop), stop)
 
 
-def find(words: Sequence[str], asked: Asked | None = None, *, unsure: int = 0, ended: bool = False) -> Findings:
+def find(
+    words: Sequence[str],
+    asked: Asked | None = None,
+    before: Sequence[str] = (),
+    *,
+    unsure: int = 0,
+    ended: bool = False,
+) -> Findings:
     """Look through the words of one leg that are not published yet.
 
-    ``asked`` is the topic open before them; the last ``unsure`` of them may still change; with ``ended`` nothing
-    follows, and what is unfinished is judged as it stands.
+    ``asked`` is the topic open before them, ``before`` the last words published; the last ``unsure`` of them may
+    still change; with ``ended`` nothing follows, and what is unfinished is judged as it stands.
     """
-    heard = speech(words, asked, unsure=unsure, ended=ended)
+    heard = speech(words, asked, before, unsure=unsure, ended=ended)
     spans: list[Span] = []
     tails: list[Tail] = []
     for detect in (find_emails, find_ibans, find_dates, find_numbers):
@@ -51,12 +59,14 @@ def find(words: Sequence[str], asked: Asked | None = None, *, unsure: int = 0, e
         spans.extend(some)
         tails.extend(open_ends)
     spans.sort(key=lambda span: span.first)
+    tails = [] if ended else tails
     firm = [tail for tail in tails if tail.firm]
     return Findings(
         spans=tuple(_apart(spans)),
         hold_first=min((tail.first for tail in tails), default=None),
         wait_first=min((tail.first for tail in firm), default=None),
         open_stop=max((tail.stop for tail in firm), default=0),
+        tails=tuple(tails),
         speech=heard,
     )
 

@@ -46,7 +46,7 @@ def find_ibans(speech: Speech) -> tuple[list[Span], list[Tail]]:
             if done:
                 speech.answered(Topic.IBAN, index, stop)
         if open_end and (country or len(text) < 2 or asked) and not speech.ended:
-            firm = asked or (country and any(c.isdecimal() for c in text[2:]))
+            firm = asked or country
             tails.append(Tail(index, stop, firm=firm))
             if firm:
                 speech.take(index, stop)

@@ -323,8 +323,7 @@ class LegStream:
             self._held_from.append(spoken)
             ghost = self._ghost(spoken, recognition)
             words = () if ghost else self._timed(spoken, recognition)
-            end_ms = spoken.ended.end_ms if spoken.ended else spoken.start_ms
-            self._publish(self._redaction.final(spoken, words, end_ms), out)
+            self._publish(self._redaction.final(spoken, words), out)
         if self._ending is not None and not self._closed and not self.finished:
             self._publish(self._redaction.flush(), out)
             self.finished = True

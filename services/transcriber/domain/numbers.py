@@ -67,11 +67,14 @@ def find_numbers(speech: Speech) -> tuple[list[Span], list[Tail]]:
     tails: list[Tail] = []
     cards = {span.first: span for span in _joined_cards(runs)}
     for run in runs:
-        cue = governing(speech.cues, run.first)
+        speech.units.append((run.first, run.stop))
+        cue = governing(speech.cues_at(run.first), run.first)
         secret = Secret.PAYMENT_CARD if run.first in cards else _secret(speech, run, cue)
         if _may_go_on(speech, run, cue):
             # What is hidden anyway need not wait, but where only its length tells what it is.
             sure = secret is not None and (len(run.digits) >= CARD_LEAST or (cue is not None and cue.strong))
+            # An order number that has been announced is taken at its word.
+            sure = sure or (cue is not None and cue.strong and cue.topic is Topic.OWN)
             tails.append(Tail(run.first, run.stop, firm=not sure))
         if secret is not None:
             found.append(Span(run.first, run.stop, secret, run.digits))
@@ -79,7 +82,7 @@ def find_numbers(speech: Speech) -> tuple[list[Span], list[Tail]]:
             speech.answered(topic, run.first, run.stop, whole=len(run.digits) >= _WHOLE[topic])
         elif cue is not None and cue.topic is Topic.OWN:
             # One number a cue: the next needs its own.
-            speech.cues.remove(cue)
+            speech.spent[cue] = run.stop
     if not speech.ended:
         tails.extend(_unheard_zero(speech))
     return found, tails
@@ -238,7 +241,7 @@ def _joined_cards(runs: Sequence[Run]) -> list[Span]:
 
 
 def _unheard_zero(speech: Speech) -> list[Tail]:
-    """"oh" and "double" at the end: the next word tells whether they belong to a number."""
+    """ "oh" and "double" at the end: the next word tells whether they belong to a number."""
     first = speech.size
     while first and (speech.plain[first - 1] in MAYBE_ZERO or speech.plain[first - 1] in TIMES):
         first -= 1

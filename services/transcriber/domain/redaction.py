@@ -24,6 +24,8 @@ LIKELY_TO_CHANGE = 2
 """Words at a partial's end that the next one may hear otherwise."""
 ASKED_LATELY = 8
 """So many words after a question may still be part of it."""
+PHRASE_WORDS = 4
+KEPT_WORDS = 60
 _TRAILING = ".,;:!?"
 
 
@@ -80,8 +82,11 @@ class RedactionStream(Generic[T]):
 
     hold_ms: int = 4_000
     policy: Policy = field(default_factory=Policy)
-    asked: Asked | None = None
-    """The topic open after what is published. Set it from the other leg's: a question there is answered here."""
+    asks: Asked | None = None
+    """The topic open after the last published final, for the other leg to ``answer``."""
+    _asked: Asked | None = None
+    _before: tuple[str, ...] = ()
+    _kept: tuple[TimedWord, ...] = ()
     _held: list[Held[T]] = field(default_factory=list)
     _upcoming: tuple[TimedWord, ...] | None = None
 
@@ -93,13 +98,13 @@ class RedactionStream(Generic[T]):
     def answer(self, asked: Asked | None) -> None:
         """What follows may answer this, which the other leg asked for; None where it asked for nothing."""
         if asked is not None and asked.age <= ASKED_LATELY:
-            self.asked = Asked(asked.topic, asked.strong)
+            self._asked = Asked(asked.topic, asked.strong)
 
     def partial(self, words: Sequence[TimedWord]) -> SafeText:
         """What may be shown of an utterance that is still being spoken."""
         context = self._context()
         self._upcoming = tuple(words)
-        found = find([word.text for word in (*context, *words)], self.asked, unsure=1)
+        found = self._find([*context, *words], unsure=1)
         stop = len(words)
         if found.hold_first is not None:
             hold = found.hold_first
@@ -108,11 +113,11 @@ class RedactionStream(Generic[T]):
             stop = max(0, hold - len(context))
         return self._hide(words[:stop], found, len(context), final=False)
 
-    def final(self, subject: T, words: Sequence[TimedWord], end_ms: int) -> list[tuple[T, SafeText]]:
+    def final(self, subject: T, words: Sequence[TimedWord]) -> list[tuple[T, SafeText]]:
         """Take a final, in the order of speech; what may be published now comes back, oldest first."""
         self._held.append(Held(subject, tuple(words)))
         self._upcoming = None
-        return self._release(self._find())
+        return self._release(self._find(self._context()))
 
     def settle(self, now_ms: int, *, speaking: bool) -> list[tuple[T, SafeText]]:
         """Let go of what can be: it was not gone on with, or not for long enough.
@@ -122,38 +127,42 @@ class RedactionStream(Generic[T]):
         """
         if not self._held:
             return []
-        context, found = self._context(), self._find()
+        context = self._context()
+        found = self._find(context)
         waited = found.open_stop == 0 or now_ms - context[found.open_stop - 1].end_ms >= self.hold_ms
         if not speaking:
-            return self._release(self._find(ended=True)) if waited else []
+            return self._release(self._find(context, ended=True)) if waited else []
         if self._upcoming is None:
             return []
-        texts = [word.text for word in self._upcoming]
-        out = self._release(find([*(w.text for w in context), *texts[:-LIKELY_TO_CHANGE]], self.asked))
-        if self._held and waited and not any(heard.digits for heard in hear(texts)):
-            out += self._release(self._find(ended=True))
+        out = self._release(self._find([*context, *self._upcoming[:-LIKELY_TO_CHANGE]]))
+        if self._held and waited and not any(heard.digits for heard in hear([w.text for w in self._upcoming])):
+            out += self.flush()
         return out
 
     def flush(self) -> list[tuple[T, SafeText]]:
         """Nothing follows: let go of everything."""
-        return self._release(self._find(ended=True)) if self._held else []
+        return self._release(self._find(self._context(), ended=True)) if self._held else []
 
     def _context(self) -> list[TimedWord]:
-        return [word for held in self._held for word in held.words]
+        return [*self._kept, *(word for held in self._held for word in held.words)]
 
-    def _find(self, *, ended: bool = False) -> Findings:
-        return find([word.text for word in self._context()], self.asked, ended=ended)
+    def _find(self, words: Sequence[TimedWord], *, unsure: int = 0, ended: bool = False) -> Findings:
+        return find([word.text for word in words], self._asked, self._before, unsure=unsure, ended=ended)
 
     def _release(self, found: Findings) -> list[tuple[T, SafeText]]:
         """The finals that end before the first word that is waited for."""
         out: list[tuple[T, SafeText]] = []
-        at = 0
+        context = self._context()
+        at = len(self._kept)
         while self._held and (found.wait_first is None or at + len(self._held[0].words) <= found.wait_first):
             held = self._held.pop(0)
             out.append((held.subject, self._hide(held.words, found, at, final=True)))
             at += len(held.words)
-        if at:
-            self.asked = found.asked_after(at)
+        if out:
+            needed = max(found.needed_from(at), at - KEPT_WORDS)
+            self._asked, self.asks = found.asked_after(needed), found.asked_after(at)
+            self._before = (*self._before, *found.speech.raw[:needed])[-PHRASE_WORDS:]
+            self._kept = tuple(context[needed:at])
         return out
 
     def _hidden(self, found: Findings) -> list[Span]:
@@ -188,9 +197,9 @@ def _pieces(found: Findings, spans: Sequence[Span], offset: int, size: int) -> l
     out: list[tuple[int, int, Span]] = []
     for span in spans:
         first, stop = max(span.first, offset), min(span.stop, offset + size)
-        while span.digits and first < stop and found.speech.mere_filler(first):
+        while span.digits.isdecimal() and first < stop and found.speech.mere_filler(first):
             first += 1
-        while span.digits and first < stop and found.speech.mere_filler(stop - 1):
+        while span.digits.isdecimal() and first < stop and found.speech.mere_filler(stop - 1):
             stop -= 1
         if first < stop:
             out.append((first - offset, stop - offset, span))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from services.transcriber.domain.cues import Asked, Cue, Topic, cues
 from services.transcriber.domain.digits import TIMES, Heard, hear_plain, plain_word
-
 
 LEAST_TELLING = 7
 
@@ -64,8 +63,16 @@ class Speech:
     cues: list[Cue]
     settled: int
     ended: bool
-    taken: set[int]
+    taken: set[int] = field(default_factory=set)
     """Words that a detector has claimed."""
+    units: list[tuple[int, int]] = field(default_factory=list)
+    """First and one past the last word of each number or date, hidden or not."""
+    spent: dict[Cue, int] = field(default_factory=dict)
+    """Cues whose number has come, with one past its last word."""
+
+    def cues_at(self, stop: int) -> list[Cue]:
+        """The cues that are not spent before ``stop``."""
+        return [cue for cue in self.cues if self.spent.get(cue, stop + 1) > stop]
 
     @property
     def size(self) -> int:
@@ -79,6 +86,7 @@ class Speech:
     def take(self, first: int, stop: int) -> None:
         """Claim words: they are no part of another number."""
         self.taken.update(range(first, stop))
+        self.units.append((first, stop))
 
     def answered(self, topic: Topic, first: int, stop: int, *, whole: bool = True) -> None:
         """A topic's number has come; where it is whole, only what follows directly still belongs to it."""
@@ -86,11 +94,14 @@ class Speech:
         self.cues.sort(key=lambda cue: cue.stop)
 
 
-def speech(words: Sequence[str], asked: Asked | None, *, unsure: int, ended: bool) -> Speech:
-    """Prepare words; the last ``unsure`` may still change; nothing follows where they have ``ended``."""
+def speech(words: Sequence[str], asked: Asked | None, before: Sequence[str], *, unsure: int, ended: bool) -> Speech:
+    """Prepare words; the last ``unsure`` may still change; nothing follows where they have ``ended``.
+
+    ``before`` are the words right before, as far as a phrase that names a topic may have begun in them.
+    """
     plain = [plain_word(word) for word in words]
-    found = cues(plain, asked)
+    found = cues(plain, asked, [plain_word(word) for word in before])
     # "sixteen digit", "last four": numbers that name what is wanted are none themselves.
-    hidden = {index for cue in found if cue.stop > 0 for index in range(cue.first, cue.stop)}
+    hidden = {index for cue in found if cue.stop > 0 for index in range(max(0, cue.first), cue.stop)}
     heard = [Heard() if index in hidden else heard for index, heard in enumerate(hear_plain(plain))]
-    return Speech(words, plain, heard, found, max(0, len(words) - unsure), ended, set())
+    return Speech(words, plain, heard, found, max(0, len(words) - unsure), ended)

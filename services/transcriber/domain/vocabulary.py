@@ -71,7 +71,8 @@ STOP_WORDS = (
     can't could would will i'm you're we we're he she they this these those what which who when how why where because
     if as very really still already since yesterday today tomorrow email e-mail mail address number with the a to at
     under sure of course hello hi thanks thank send sent write reach contact use using used should be file account
-    receipt need needs want wants get gets please now"""
+    receipt anything something nothing else help understand great perfect
+    problem yet again back always need needs want wants get gets please now"""
     )
 )
 """Words that no mailbox's name begins with."""

@@ -18,12 +18,25 @@ from typing import NamedTuple
 
 HERE = Path(__file__).parent
 SEED = 20_260_301
-UNITS = "zero one two three four five six seven eight nine".split()
-TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-MONTHS = "January February March April May June July August September October November December".split()
-NAMES = "laura grace daniel robert susan peter maria kevin nadia oscar helen victor".split()
-SURNAMES = "bennett miller carter novak park gonzalez okafor larsen weber hughes".split()
+UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+TEENS = ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+NAMES = ["laura", "grace", "daniel", "robert", "susan", "peter", "maria", "kevin", "nadia", "oscar", "helen", "victor"]
+SURNAMES = ["bennett", "miller", "carter", "novak", "park", "gonzalez", "okafor", "larsen", "weber", "hughes"]
 PROVIDERS = ["gmail.com", "yahoo.com", "outlook.com", "hotmail.com", "example.org", "icloud.com", "bluewater.net"]
 BETWEEN = ["uh", "and then", "okay", "um", "yeah", "and"]
 
@@ -283,9 +296,11 @@ def email(rng: random.Random) -> str:
 def birth(rng: random.Random) -> str:
     """A day, month and year."""
     day, month, year = rng.randint(1, 28), rng.randint(1, 12), rng.randint(1940, 2006)
-    ending = "th" if 4 <= day <= 20 or 24 <= day else {1: "st", 2: "nd", 3: "rd"}[day % 10]
+    ending = "th" if 4 <= day <= 20 or day >= 24 else {1: "st", 2: "nd", 3: "rd"}[day % 10]
     name = MONTHS[month - 1]
-    late = f"{pair(str(year)[:2])} {pair(str(year)[2:])}" if year % 100 >= 10 else f"two thousand and {UNITS[year % 10]}"
+    late = (
+        f"{pair(str(year)[:2])} {pair(str(year)[2:])}" if year % 100 >= 10 else f"two thousand and {UNITS[year % 10]}"
+    )
     if year == 2000:
         late = "two thousand"
     return rng.choice(
