@@ -24,6 +24,7 @@ from services.transcriber.adapters.weights import model_folder, verified
 from services.transcriber.adapters.whisper_engine import WhisperEngine
 from services.transcriber.config import TranscriberSettings
 from services.transcriber.domain.endpointing import EndpointRules
+from services.transcriber.domain.policy import read_policy
 
 log = structlog.get_logger()
 
@@ -75,6 +76,7 @@ def leg_limits(settings: TranscriberSettings) -> LegLimits:
         partial_step_ms=settings.partial_step_ms,
         partials_off_after_ms=settings.partials_off_after_ms,
         number_hold_ms=settings.number_hold_ms,
+        redact=read_policy(settings.redact),
         backlog=settings.backlog,
         quiet_ms=settings.leg_quiet_ms,
         timeout_ms=settings.leg_timeout_ms,

@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import replace
 
 from services.transcriber.domain.chunks import LegChunk, LegIdentity
+from services.transcriber.domain.cues import Asked
 from services.transcriber.domain.endpointing import (
     FRAME_MS,
     Cause,
@@ -23,6 +24,7 @@ from services.transcriber.domain.endpointing import (
     Started,
     VoiceDetector,
 )
+from services.transcriber.domain.policy import Policy
 from services.transcriber.domain.recognition import Recognition
 from services.transcriber.domain.redaction import RedactionStream, SafeText, TimedWord
 from services.transcriber.domain.scheduling import DecodeJob, Kind
@@ -54,6 +56,7 @@ class LegStream:
         rate_hz: int,
         rules: EndpointRules,
         hold_ms: int = 4_000,
+        policy: Policy | None = None,
         mark: LegMark | None = None,
     ) -> None:
         """Start a leg, or go on after ``mark`` where another worker left it."""
@@ -66,7 +69,8 @@ class LegStream:
         self._timeline = Timeline(rate_hz)
         self._endpointer = Endpointer(rules, not_before_ms=mark.done_ms)
         self._rules = rules
-        self._redaction: RedactionStream[Spoken] = RedactionStream(hold_ms)
+        self._redaction: RedactionStream[Spoken] = RedactionStream(hold_ms, policy or Policy())
+        self._redaction.go_on(mark.asked)
         self._framed_ms = 0
         self._open: Spoken | None = None
         self._closed: deque[Spoken] = deque()
@@ -116,6 +120,11 @@ class LegStream:
         if not self.finished and self._ending is None:
             self._finish(LegStatus.TIMED_OUT, Cause.LEG_END, out)
         return out
+
+    def on_asked(self, asked: Asked) -> None:
+        """The other leg has asked for something; it may be said here."""
+        self._redaction.answer(asked)
+        self.mark = replace(self.mark, asked=self._redaction.asks)
 
     def on_decoded(self, job: DecodeJob, recognition: Recognition | None, *, wall_ms: int) -> list[Effect]:
         """Take an engine's answer to one of this leg's jobs; None where it failed."""
@@ -344,6 +353,7 @@ class LegStream:
                 words=self.mark.words + len(safe.words),
                 audio_ms=max(self.mark.audio_ms, self._audio_ms - later_ms),
                 gap_ms=self._gap_ms,
+                asked=self._redaction.asks,
             )
             # A partial that turned out to be nothing is taken back by an empty final.
             if safe.words or spoken.revision:
@@ -370,4 +380,5 @@ class LegStream:
             start_wall_ms=start_wall_ms,
             audio_end_wall_ms=end_wall_ms,
             decoded_wall_ms=wall_ms,
+            asks=self._redaction.asks if final else None,
         )

@@ -83,7 +83,7 @@ class RedactionStream(Generic[T]):
     hold_ms: int = 4_000
     policy: Policy = field(default_factory=Policy)
     asks: Asked | None = None
-    """The topic open after the last published final, for the other leg to ``answer``."""
+    """The topic open after the last published final: for the other leg to ``answer``, for a successor to ``go_on``."""
     _asked: Asked | None = None
     _before: tuple[str, ...] = ()
     _kept: tuple[TimedWord, ...] = ()
@@ -95,10 +95,17 @@ class RedactionStream(Generic[T]):
         """Whether finals wait."""
         return bool(self._held)
 
+    def go_on(self, asked: Asked | None) -> None:
+        """Take up from where another worker stopped."""
+        self._asked = self.asks = asked
+
     def answer(self, asked: Asked | None) -> None:
         """What follows may answer this, which the other leg asked for; None where it asked for nothing."""
-        if asked is not None and asked.age <= ASKED_LATELY:
-            self._asked = Asked(asked.topic, asked.strong)
+        if asked is None or asked.age > ASKED_LATELY or asked.follows_number:
+            return
+        # A mention there ("your account") takes nothing from what was announced here.
+        if asked.strong or self.asks is None or not self.asks.strong:
+            self._asked = self.asks = Asked(asked.topic, asked.strong)
 
     def partial(self, words: Sequence[TimedWord]) -> SafeText:
         """What may be shown of an utterance that is still being spoken."""
