@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from services.transcriber.domain.digits import plain_word
@@ -110,8 +110,13 @@ class Score:
         return self.right.total() / max(1, self.marks.total())
 
 
-def play(sequence: Spoken, finals: Score, partials: Score, steps: Sequence[int] = (1,)) -> None:
-    """Hear a sequence word by word (a partial every so many words), and score what is seen of it."""
+def play(
+    sequence: Spoken, finals: Score, partials: Score, steps: Sequence[int] = (1,), misheard: str | None = None
+) -> None:
+    """Hear a sequence, a partial every so many words, and score what is seen of it.
+
+    With ``misheard`` each partial is followed by one whose last word is heard as that.
+    """
     leg: RedactionStream[int] = RedactionStream()
     other: RedactionStream[int] = RedactionStream()
     words: list[TimedWord] = []
@@ -141,7 +146,11 @@ def play(sequence: Spoken, finals: Score, partials: Score, steps: Sequence[int] 
             known = min(len(timed), known + steps[step % len(steps)])
             step += 1
             safe = leg.partial(timed[:known])
-            seen_in_partials |= _visible(safe, words[first : first + len(safe.words) + 99], first)
+            if misheard is not None:
+                wrong = leg.partial([*timed[: known - 1], replace(timed[known - 1], text=misheard)])
+                # What is wrong is not what was said.
+                seen_in_partials |= _visible(wrong, words[first : first + known - 1], first)
+            seen_in_partials |= _visible(safe, words[first:], first)
             marks |= {(r.secret.value, r.start_ms, r.end_ms) for r in safe.redactions}
             for subject, released in leg.settle(timed[known - 1].end_ms, speaking=True):
                 shown[subject] = released

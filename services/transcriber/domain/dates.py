@@ -62,7 +62,7 @@ def _birth_is_asked(speech: Speech, first: int) -> bool:
 
 
 def _nothing_after(speech: Speech, stop: int) -> bool:
-    return all(speech.heard[index].filler for index in range(stop, speech.settled))
+    return all(speech.heard[index].filler for index in range(stop, speech.size))
 
 
 def _date(speech: Speech, index: int) -> _Date | None:
@@ -96,7 +96,7 @@ def _is_month(speech: Speech, index: int) -> bool:
     before = speech.plain[index - 1] if index else ""
     after = speech.plain[index + 1] if index + 1 < speech.size else ""
     dated = _ordinal(after) or before == "of" or (index + 1 < speech.size and speech.heard[index + 1].digits)
-    at_tail = index + 1 == speech.size and not speech.ended and index >= speech.settled
+    at_tail = index + 1 == speech.size and not speech.ended
     return bool(capital or dated or at_tail or (index and speech.heard[index - 1].digits) or _ordinal(before))
 
 
@@ -167,8 +167,6 @@ def _ordinal_tail(speech: Speech) -> Tail | None:
         stop -= 1
     at = stop - 1
     if at < 0 or at in speech.taken or not _ordinal(speech.plain[at]):
-        if at >= speech.settled and at - 1 >= 0 and _ordinal(speech.plain[at - 1]):
-            return Tail(at - 1, stop, firm=False)
         return None
     first = at - 1 if at and is_tens(speech.plain[at - 1]) else at
     asked = _birth_is_asked(speech, first)

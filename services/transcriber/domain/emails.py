@@ -94,7 +94,7 @@ def _domain(speech: Speech, first: int) -> int | None:
 
 
 def _ends_in(speech: Speech, span: Span) -> bool:
-    return all(word in _DOTS for word in speech.plain[span.stop : speech.settled])
+    return all(word in _DOTS for word in speech.plain[span.stop : speech.size])
 
 
 def _complete(speech: Speech, span: Span) -> bool:

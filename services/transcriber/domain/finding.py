@@ -43,15 +43,14 @@ def find(
     asked: Asked | None = None,
     before: Sequence[str] = (),
     *,
-    unsure: int = 0,
     ended: bool = False,
 ) -> Findings:
     """Look through the words of one leg that are not published yet.
 
-    ``asked`` is the topic open before them, ``before`` the last words published; the last ``unsure`` of them may
-    still change; with ``ended`` nothing follows, and what is unfinished is judged as it stands.
+    ``asked`` is the topic open before them, ``before`` the last words published. With ``ended``
+    nothing follows, and what is unfinished is judged as it stands.
     """
-    heard = speech(words, asked, before, unsure=unsure, ended=ended)
+    heard = speech(words, asked, before, ended=ended)
     spans: list[Span] = []
     tails: list[Tail] = []
     for detect in (find_emails, find_ibans, find_dates, find_numbers):

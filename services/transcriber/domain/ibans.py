@@ -84,7 +84,7 @@ def _read(speech: Speech, first: int) -> tuple[str, int, bool] | None:
             break
     if not text:
         return None
-    return text, stop, any(not speech.heard[i].filler for i in range(stop, speech.settled))
+    return text, stop, any(not speech.heard[i].filler for i in range(stop, speech.size))
 
 
 def _block(speech: Speech, index: int, begun: bool) -> tuple[str, int]:

@@ -256,7 +256,7 @@ def _may_go_on(speech: Speech, run: Run, cue: Cue | None) -> bool:
     """Whether the next words can make another number of this run."""
     if speech.ended:
         return False
-    words = range(run.stop, speech.settled)
+    words = range(run.stop, speech.size)
     if all(speech.heard[index].filler for index in words):
         return len(words) <= FILLER_WORDS
     loose = len(run.digits) >= LOOSE_DIGITS and not _YEAR.fullmatch(run.digits)

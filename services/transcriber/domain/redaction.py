@@ -111,8 +111,11 @@ class RedactionStream(Generic[T]):
         """What may be shown of an utterance that is still being spoken."""
         context = self._context()
         self._upcoming = tuple(words)
-        found = self._find([*context, *words], unsure=1)
         stop = len(words)
+        # The last word may yet be heard otherwise, so it settles nothing.
+        found = self._find([*context, *words[:-1]])
+        if found.hold_first is None:
+            found = self._find([*context, *words])
         if found.hold_first is not None:
             hold = found.hold_first
             # A span's mark may stand while more of it is to come.
@@ -153,8 +156,8 @@ class RedactionStream(Generic[T]):
     def _context(self) -> list[TimedWord]:
         return [*self._kept, *(word for held in self._held for word in held.words)]
 
-    def _find(self, words: Sequence[TimedWord], *, unsure: int = 0, ended: bool = False) -> Findings:
-        return find([word.text for word in words], self._asked, self._before, unsure=unsure, ended=ended)
+    def _find(self, words: Sequence[TimedWord], *, ended: bool = False) -> Findings:
+        return find([word.text for word in words], self._asked, self._before, ended=ended)
 
     def _release(self, found: Findings) -> list[tuple[T, SafeText]]:
         """The finals that end before the first word that is waited for."""

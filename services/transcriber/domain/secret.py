@@ -55,13 +55,12 @@ class Tail:
 
 @dataclass(slots=True)
 class Speech:
-    """Words as the detectors see them. ``settled`` of them will not change any more."""
+    """Words as the detectors see them; nothing follows where they have ``ended``."""
 
     raw: Sequence[str]
     plain: list[str]
     heard: list[Heard]
     cues: list[Cue]
-    settled: int
     ended: bool
     taken: set[int] = field(default_factory=set)
     """Words that a detector has claimed."""
@@ -94,8 +93,8 @@ class Speech:
         self.cues.sort(key=lambda cue: cue.stop)
 
 
-def speech(words: Sequence[str], asked: Asked | None, before: Sequence[str], *, unsure: int, ended: bool) -> Speech:
-    """Prepare words; the last ``unsure`` may still change; nothing follows where they have ``ended``.
+def speech(words: Sequence[str], asked: Asked | None, before: Sequence[str], *, ended: bool) -> Speech:
+    """Prepare words; nothing follows where they have ``ended``.
 
     ``before`` are the words right before, as far as a phrase that names a topic may have begun in them.
     """
@@ -104,4 +103,4 @@ def speech(words: Sequence[str], asked: Asked | None, before: Sequence[str], *, 
     # "sixteen digit", "last four": numbers that name what is wanted are none themselves.
     hidden = {index for cue in found if cue.stop > 0 for index in range(max(0, cue.first), cue.stop)}
     heard = [Heard() if index in hidden else heard for index, heard in enumerate(hear_plain(plain))]
-    return Speech(words, plain, heard, found, max(0, len(words) - unsure), ended)
+    return Speech(words, plain, heard, found, ended)

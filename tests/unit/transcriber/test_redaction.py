@@ -170,7 +170,7 @@ def test_an_order_number_that_was_announced_does_not_wait() -> None:
 def test_a_partial_ends_before_what_may_become_private() -> None:
     stream: RedactionStream[int] = RedactionStream()
     assert stream.partial(_timed("my card is 4111")).text == "my card is"
-    assert stream.partial(_timed("my card is 4111 1111")).text == "my card is [payment card]"
+    assert stream.partial(_timed("my card is 4111 1111")).text == "my card is"
     assert stream.partial(_timed("my card is 4111 1111 1111 1111")).text == "my card is [payment card]"
     assert stream.partial(_timed("I have 2 kids and")).text == "I have 2 kids and"
     assert stream.partial(_timed("I have 2")).text == "I have"

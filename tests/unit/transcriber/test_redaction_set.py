@@ -47,26 +47,29 @@ def recut(sequence: Spoken, sizes: list[int]) -> Spoken:
     sequence=st.sampled_from(ANNOUNCED),
     sizes=st.lists(st.integers(1, 12), min_size=1, max_size=8),
     steps=st.lists(st.integers(1, 6), min_size=1, max_size=6),
+    misheard=st.sampled_from([None, "Owen", "okay", "dollars", "order", "5", "the"]),
 )
 @settings(max_examples=300, deadline=None)
-def test_no_part_of_what_is_hidden_is_ever_published(sequence: Spoken, sizes: list[int], steps: list[int]) -> None:
+def test_no_part_of_what_is_hidden_is_ever_published(
+    sequence: Spoken, sizes: list[int], steps: list[int], misheard: str | None
+) -> None:
     finals, partials = Score(), Score()
-    play(recut(sequence, sizes), finals, partials, steps)
+    play(recut(sequence, sizes), finals, partials, steps, misheard)
     assert partials.leaked_chars == 0, partials.wrong
     assert finals.leaked_chars == 0, finals.wrong
 
 
 _odd = st.sampled_from(
     ["one", "oh", "double", "4111", "12-34", "card", "number", "@", "at", "dot", "com", "a@b.com", "March", "may", "of",
-     "14th", "1984", "03/14/1984", "born", "email", "IBAN", "DE89", "G", "B", "as", "in", "dollars", "order", "okay", "the",
-     "+1", "I", "twenty", "thousand", "first", "-", "...", "é", "²", "three,"]
+     "14th", "1984", "03/14/1984", "born", "email", "IBAN", "DE89", "G", "B", "as", "in", "dollars", "order", "okay",
+     "the", "+1", "I", "twenty", "thousand", "first", "-", "...", "é", "²", "three,"]
 )  # fmt: skip
 
 
-@given(st.lists(_odd, max_size=40), st.booleans(), st.integers(0, 2))
+@given(st.lists(_odd, max_size=40), st.booleans())
 @settings(max_examples=300, deadline=None)
-def test_nothing_breaks_and_spans_lie_apart(words: list[str], ended: bool, unsure: int) -> None:
-    found = find(words, unsure=unsure, ended=ended)
+def test_nothing_breaks_and_spans_lie_apart(words: list[str], ended: bool) -> None:
+    found = find(words, ended=ended)
     assert all(one.stop <= other.first for one, other in itertools.pairwise(found.spans))
     assert all(0 <= span.first < span.stop <= len(words) for span in found.spans)
     assert found.wait_first is None or found.hold_first is not None
