@@ -28,6 +28,8 @@ TYPES = {
     "email": "email",
     "dob": "date_of_birth",
 }
+PAUSE_MS = 100
+"""Between utterances; remarks within a number stay shorter than the hold, past which it is given up."""
 _SAYING_NOTHING = """uh um okay and then yeah dash the of at dot underscore for as in no sorry wait area code plus
     account sort are you with me yes it's double triple"""
 _NOTHING = frozenset(_SAYING_NOTHING.split())
@@ -156,7 +158,7 @@ def play(
                 shown[subject] = released
         for subject, released in leg.final(number, timed):
             shown[subject] = released
-        at_ms += 600
+        at_ms += PAUSE_MS
         for subject, released in leg.settle(at_ms, speaking=False):
             shown[subject] = released
     for subject, released in leg.flush():
