@@ -19,6 +19,12 @@ class TranscriberSettings(ServiceSettings):
         validation_alias="TRANSCRIBER_ASSIGNOR",
         description="how the group shares partitions: cooperative-sticky, range or roundrobin",
     )
+    delivery: Literal["exactly_once", "at_least_once"] = Field(
+        "exactly_once",
+        validation_alias="TRANSCRIBER_DELIVERY",
+        description="exactly_once: finals and offsets in one transaction, its id made of KAFKA_GROUP_INSTANCE_ID"
+        " or the host's name; at_least_once: a restart may repeat up to a second of finals",
+    )
     start: Literal["earliest", "latest"] = Field(
         "earliest", validation_alias="TRANSCRIBER_START", description="where a group without offsets begins"
     )

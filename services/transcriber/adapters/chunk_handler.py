@@ -30,7 +30,7 @@ from services.transcriber.domain.transcript import CancelDecode, Effect, LegFini
 log = structlog.get_logger()
 Place = tuple[str, int]
 CARE_EVERY_S = 0.5
-ROOM_TRIES = 100
+ROOM_TRIES = 2
 FLUSH_S = 30.0
 PAST_ALL = 2**62
 
@@ -150,7 +150,7 @@ class ChunkHandler:
             self._care(now_s)
 
     def safe_offset(self, full_name: str, partition: int, position: int) -> int:
-        """The lowest offset that an utterance which is not yet acknowledged needs."""
+        """The lowest offset that an utterance needs whose final is neither acknowledged nor committed with it."""
         place = (full_name, partition)
         parting = self._parting.get(place)
         if parting is not None:

@@ -197,7 +197,11 @@ class LegStream:
         pcm16 = self._timeline.slice(self._framed_ms, stop_ms)
         # The first frame of the grid may begin before the audio does.
         pcm16 = bytes((stop_ms - self._framed_ms) * self.rate_hz * 2 // 1000 - len(pcm16)) + pcm16
-        for probability in self._detector.probabilities(pcm16):
+        frame_bytes = FRAME_MS * self.rate_hz * 2 // 1000
+        for at in range(0, len(pcm16), frame_bytes):
+            if self._endpointer.forgets(self._framed_ms):
+                self._detector.reset()
+            (probability,) = self._detector.probabilities(pcm16[at : at + frame_bytes])
             boundaries = self._endpointer.feed(self._framed_ms, probability)
             self._framed_ms += FRAME_MS
             for boundary in boundaries:
