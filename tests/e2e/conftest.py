@@ -73,6 +73,8 @@ def pipeline(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
         "EARSHOT_TOPIC_PREFIX": f"e2e{os.getpid()}.",
         "RECORDER_IDLE_MS": "60000",
+        # RingCentral allows five logins a minute and user: restarting every service within one would exceed them.
+        "RINGCENTRAL_SIM_RATE_AUTH": "60",
     }
     if broker.embedded:
         environ |= Stack.EMBEDDED_BROKER_SETTINGS
