@@ -18,13 +18,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.chassis.errors import SettingError
 from services.chassis.identities import SupervisorIdentity, read_identities
 
+# Fields may be given by name in code; in the environment only their full names count, so a stray HOURS or GROUPS of
+# somebody's shell is no setting of ours.
+BY_NAME = "EARSHOT_FIELD_"
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 class KafkaSettings(BaseSettings):
     """How to reach the broker."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_prefix=BY_NAME)
 
     kafka_bootstrap_servers: str = Field(
         "127.0.0.1:9092",
@@ -114,7 +117,7 @@ class ServiceSettings(KafkaSettings):
 class RingCentralSettings(BaseSettings):
     """Access to RingCentral's REST API; mix into a service's settings."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_prefix=BY_NAME)
 
     ringcentral_server_url: str = Field(
         "https://platform.ringcentral.com",

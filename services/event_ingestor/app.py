@@ -50,8 +50,9 @@ async def _run(service: Service[EventIngestorSettings], stop: asyncio.Event) -> 
         publisher, calls=calls, seen=Seen(settings.dedupe_limit), clock=clock, topic_prefix=settings.topic_prefix
     )
     hydrator = Hydrator(
-        Sessions(client), events, calls, watched=lambda: subscription.watched, again_ms=settings.hydrate_again_ms
-    )
+        Sessions(client), events, calls, watched=lambda: subscription.watched, again_ms=settings.hydrate_again_ms,
+        deaf=lambda: not subscription.live, poll_ms=settings.poll_ms,
+    )  # fmt: skip
     subscription = Subscription(
         Gateway(client, ping_ms=settings.ping_ms), events,
         on_gap=hydrator.request, health=health, clock=clock, heartbeat_ms=settings.heartbeat_ms,

@@ -34,6 +34,12 @@ class EventIngestorSettings(ServiceSettings, RingCentralSettings):
         validation_alias="EVENT_INGESTOR_HYDRATE_AGAIN_MS",
         description="a second reading of active calls so long after the first, because their list lags; 0: none",
     )
+    poll_ms: int = Field(
+        30_000,
+        ge=0,
+        validation_alias="EVENT_INGESTOR_POLL_MS",
+        description="while no events come, active calls are read this often; 0: never",
+    )
     dedupe_limit: int = Field(
         20_000,
         ge=100,

@@ -83,6 +83,12 @@ class OrchestratorSettings(ServiceSettings, RingCentralSettings):
         validation_alias=f"{PREFIX}RECHECK_MS",
         description="how often a living call's session is read, so that a lost end is found",
     )
+    ring_ms: int = Field(
+        DEFAULTS.ring_ms,
+        ge=50,
+        validation_alias=f"{PREFIX}RING_MS",
+        description="how often the session of a ringing agent is read, so that a lost answer is found",
+    )
     covered_gap_ms: int = Field(
         DEFAULTS.covered_gap_ms,
         ge=0,
@@ -256,6 +262,7 @@ class OrchestratorSettings(ServiceSettings, RingCentralSettings):
             rtp_timeout_ms=self.rtp_timeout_ms,
             close_ms=self.close_ms,
             recheck_ms=self.recheck_ms,
+            ring_ms=self.ring_ms,
             healthy_ms=self.healthy_ms,
             forget_ms=self.forget_ms,
             queue_ms=self.queue_ms,

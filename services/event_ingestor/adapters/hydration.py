@@ -1,14 +1,15 @@
 """Closing gaps in the events: the state of active calls, read by REST and published where it is news.
 
-Asked for after every new subscription. The list of active calls lags some seconds behind, so it is read a second
-time a little later. A call that was open and that RingCentral does not know any more has ended. A reading that failed
-for a passing reason is repeated until it succeeds.
+Asked for after every new subscription, and now and then while no events come at all. The list of active calls lags
+some seconds behind, so it is read a second time a little later. A call that was open and that RingCentral does not know
+any more has ended; so has one that the list still names and of which no event ever came: it is published too, because
+every call is to be accounted for. A reading that failed for a passing reason is repeated until it succeeds.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
@@ -17,8 +18,8 @@ from services.chassis.errors import Backpressure
 from services.chassis.ringcentral import RingCentralRefused
 from services.event_ingestor.adapters import metrics
 from services.event_ingestor.adapters.event_publisher import EventPublisher
-from services.event_ingestor.adapters.sessions import Sessions, parties_of
-from services.event_ingestor.domain.calls import KnownCalls, Party
+from services.event_ingestor.adapters.sessions import Listed, Sessions, parties_of
+from services.event_ingestor.domain.calls import ENDED, KnownCalls, Party
 
 log = structlog.get_logger()
 P = ParamSpec("P")
@@ -38,6 +39,7 @@ class Hydrator:
     def __init__(
         self, sessions: Sessions, events: EventPublisher, calls: KnownCalls, *,
         watched: Callable[[], frozenset[str]], again_ms: int, settle_s: float = SETTLE_S,
+        deaf: Callable[[], bool] = lambda: False, poll_ms: int = 0,
     ) -> None:  # fmt: skip
         self._sessions = sessions
         self._events = events
@@ -45,6 +47,8 @@ class Hydrator:
         self._watched = watched
         self._again_ms = again_ms
         self._settle_s = settle_s
+        self._deaf = deaf
+        self._poll_ms = poll_ms
         self._wanted = asyncio.Event()
 
     def request(self) -> None:
@@ -54,7 +58,7 @@ class Hydrator:
     async def run(self) -> None:
         """Serve requests."""
         while True:
-            await self._wanted.wait()
+            await self._until_wanted()
             self._wanted.clear()
             if not await self.hydrate():
                 self._wanted.set()
@@ -64,15 +68,29 @@ class Hydrator:
                 except TimeoutError:
                     await self.hydrate()
 
+    async def _until_wanted(self) -> None:
+        """Until a reading is asked for, or is due because no events come (`deaf`)."""
+        while self._poll_ms:
+            try:
+                await asyncio.wait_for(self._wanted.wait(), self._poll_ms / 1000)
+                return
+            except TimeoutError:
+                if self._deaf() and self._watched():
+                    return
+        await self._wanted.wait()
+
     async def hydrate(self) -> bool:
         """One reading; False when it is to be repeated."""
         calls = published = 0
         try:
-            for call_id in dict.fromkeys([*await self._active(), *self._calls.open()]):
+            listed = {one.call_id: one for one in await self._active()}
+            of_interest = dict.fromkeys([*listed, *self._calls.open()])
+            # Calls without a supervisor come before those whose state may have changed.
+            for call_id in sorted(of_interest, key=lambda call_id: self._calls.changes(call_id) > 0):
                 if calls >= AT_ONCE:
                     await asyncio.sleep(PACE_S)
                 calls += 1
-                published += await self._settle(call_id)
+                published += await self._settle(call_id, listed.get(call_id))
         except RingCentralRefused as refusal:
             self._tell(refusal)
             return not refusal.retryable
@@ -80,7 +98,7 @@ class Hydrator:
         log.info("hydrated", calls=calls, events=published)
         return True
 
-    async def _active(self) -> list[str]:
+    async def _active(self) -> list[Listed]:
         """The active calls; none where we may not list them: those that are known are read all the same."""
         try:
             return await self._patiently(lambda: self._sessions.active(self._watched()))
@@ -94,7 +112,7 @@ class Hydrator:
         metrics.HYDRATIONS.labels("refused").inc()
         log.warning("hydration_refused", status=refusal.status, error_code=refusal.error_code)
 
-    async def _settle(self, call_id: str) -> int:
+    async def _settle(self, call_id: str, listed: Listed | None) -> int:
         """Publish what is new of one call; how many events. A reading that an event overtook is repeated.
 
         REST is ahead of the events by some 100 ms, so news of a call that we have events of waits for them first.
@@ -102,8 +120,13 @@ class Hydrator:
         for _ in range(3):
             before = self._calls.changes(call_id)
             session = await self._patiently(lambda: self._sessions.read(call_id))
-            found = dict(parties_of(session, self._watched())) if session is not None else self._gone(call_id)
+            if session is not None:
+                found = dict(parties_of(session, self._watched()))
+            else:
+                found = self._gone([*self._calls.vanished(call_id), *(listed.parties if listed and not before else ())])
             news = self._calls.news(call_id, found)
+            if not before and all(party.code in ENDED for party in found):
+                news = list(found)
             if news and before:
                 await asyncio.sleep(self._settle_s)
             if self._calls.changes(call_id) != before:
@@ -113,10 +136,10 @@ class Hydrator:
             return len(news)
         return 0
 
-    def _gone(self, call_id: str) -> dict[Party, dict[str, Any]]:
+    def _gone(self, parties: Iterable[Party]) -> dict[Party, dict[str, Any]]:
         return {
             party: {"id": party.party_id, "accountId": party.account_id, "status": {"code": party.code}}
-            for party in self._calls.vanished(call_id)
+            for party in parties
         }
 
     async def _patiently(self, ask: Callable[[], ResultT]) -> ResultT:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -12,7 +13,20 @@ from services.event_ingestor.domain.calls import Party
 
 log = structlog.get_logger()
 ACCOUNT = "/restapi/v1.0/account/~"
+MONITORING = "Monitoring"
+"""Action of a supervisor's own party in the call log."""
 QUERY = {"type": "Voice", "perPage": "1000"}
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A call in a list of active calls; `parties` are the watched extensions' where the list names their party.
+
+    The list keeps a call for some two minutes after its end, so its parties stand here as Disconnected.
+    """
+
+    call_id: str
+    parties: tuple[Party, ...] = ()
 
 
 class Sessions:
@@ -21,7 +35,7 @@ class Sessions:
     def __init__(self, client: RingCentralClient) -> None:
         self._client = client
 
-    def active(self, extensions: frozenset[str]) -> list[str]:
+    def active(self, extensions: frozenset[str]) -> list[Listed]:
         """The calls that may involve these extensions; the company's list, or theirs where that is not allowed."""
         try:
             records = list(self._client.pages(f"{ACCOUNT}/active-calls", QUERY))
@@ -32,8 +46,11 @@ class Sessions:
             records = []
             for extension in sorted(extensions):
                 records += self._client.pages(f"{ACCOUNT}/extension/{extension}/active-calls", QUERY)
-        found = [str(r["telephonySessionId"]) for r in records if r.get("telephonySessionId") and _of(r, extensions)]
-        return list(dict.fromkeys(found))
+        found: dict[str, list[Party]] = {}
+        for record in records:
+            if record.get("telephonySessionId") and _of(record, extensions):
+                found.setdefault(str(record["telephonySessionId"]), []).extend(_listed(record, extensions))
+        return [Listed(call_id, tuple(parties)) for call_id, parties in found.items()]
 
     def read(self, call_id: str) -> dict[str, Any] | None:
         """The session's status; None when RingCentral knows no such call (any more)."""
@@ -61,6 +78,12 @@ def parties_of(session: Mapping[str, Any], extensions: frozenset[str]) -> Iterat
                 reason=str(status.get("reason") or ""),
             )
             yield party, raw
+
+
+def _listed(record: Mapping[str, Any], extensions: frozenset[str]) -> Iterator[Party]:
+    extension_id = str((record.get("extension") or {}).get("id") or "")
+    if record.get("partyId") and extension_id in extensions and record.get("action") != MONITORING:
+        yield Party(party_id=str(record["partyId"]), extension_id=extension_id, account_id="", code="Disconnected")
 
 
 def _of(record: Mapping[str, Any], extensions: frozenset[str]) -> bool:

@@ -31,6 +31,7 @@ from services.event_ingestor.domain.connection_model import (
     Open,
     Opened,
     OpenFailed,
+    Phase,
     SendHeartbeat,
     Subscribe,
     Watch,
@@ -65,6 +66,11 @@ class Subscription:
     def watched(self) -> frozenset[str]:
         """The extensions that are to be watched."""
         return self._state.extensions
+
+    @property
+    def live(self) -> bool:
+        """Whether events come."""
+        return self._state.phase is Phase.OPEN and self._state.subscribed is not None
 
     async def watch(self, extensions: frozenset[str]) -> None:
         """Watch these extensions from now on."""

@@ -14,6 +14,8 @@ from services.contracts.topics import MEDIA_LEGS, SUPERVISION_EVENTS
 from services.media_gateway.adapters.orphans import OpenLegs
 from services.media_gateway.domain.correlation import Step
 
+NOT_NEEDED = frozenset({"superseded", "call_ended"})
+"""Reasons of an end that leaves a leg standing: nobody needs it. After the call's end its BYE was lost."""
 LOOK_BACK_MS = 10 * 60_000
 LEGS_LOOK_BACK_MS = 12 * 3_600_000
 
@@ -34,7 +36,7 @@ def follow_supervision(settings: KafkaSettings, publisher: Publisher, on_step: C
                 supervisor_extension_id=event.supervisor_extension_id,
                 supervisor_party_id=event.supervisor_party_id,
                 recast=event.reason == "role_changed",
-                superseded_leg_id=event.leg_id if event.reason == "superseded" else "",
+                superseded_leg_id=event.leg_id if event.reason in NOT_NEEDED else "",
                 at_s=event.at.timestamp(),
             )
         )

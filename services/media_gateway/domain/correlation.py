@@ -47,7 +47,8 @@ class Step:
     """A step of supervision as the orchestrator reports it; `at_s` is wall-clock seconds.
 
     `recast`: the party plays another role from now on, such as the colleague who has taken the call over.
-    `superseded_leg_id`: this leg is not needed any more, because its parties are heard by themselves.
+    `superseded_leg_id`: this leg is not needed any more, because its parties are heard by themselves or the call
+    is over.
     """
 
     type: str

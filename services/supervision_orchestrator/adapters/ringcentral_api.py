@@ -85,7 +85,8 @@ class RingCentralSuperviseApi:
 def _worth_another_try(refused: RingCentralRefused) -> bool:
     if refused.retryable or refused.status in WORTH_ANOTHER_TRY:
         return True
-    return refused.status == 403 and refused.error_code.startswith(CALL_STATE_CODES)
+    # A 403 without a code says nothing of why: it is not RingCentral's own word on permissions.
+    return refused.status == 403 and (not refused.error_code or refused.error_code.startswith(CALL_STATE_CODES))
 
 
 def _segment(text: str) -> str:

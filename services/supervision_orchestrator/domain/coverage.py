@@ -25,8 +25,14 @@ FAILURES: dict[str, Reason] = {
 }
 
 
+EVENTS_MISSED = "events_missed"
+"""The call was over when the first thing was heard of it: nobody can say whether it was answered."""
+
+
 def outcome_of(state: CallState, ended_at: datetime, policy: Policy) -> Outcome:
     """The terminal account of a call that ended at `ended_at`."""
+    if state.answered_at is None and state.failure is not None and state.failure.detail == EVENTS_MISSED:
+        return Outcome(reason="error", detail=EVENTS_MISSED)
     if state.answered_at is None:
         return Outcome(reason="not_answered")
     window = (state.answered_at, max(ended_at, state.answered_at))

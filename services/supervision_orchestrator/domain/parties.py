@@ -16,6 +16,7 @@ from services.supervision_orchestrator.domain.call import (
     Party,
     PartyStatus,
 )
+from services.supervision_orchestrator.domain.coverage import EVENTS_MISSED
 from services.supervision_orchestrator.domain.effects import Direction, FactType, FollowPeer, PublishFact
 from services.supervision_orchestrator.domain.inputs import TelephonyPartyChanged
 from services.supervision_orchestrator.domain.policy import elapsed_ms
@@ -73,7 +74,9 @@ def on_party(turn: Turn, change: TelephonyPartyChanged) -> None:
     )
     turn.set(extensions=_with_extensions(turn.state.extensions, party.extension_id, change.dialled_extension_id))
     if turn.state.started_at is None:
-        turn.set(started_at=change.at, checked_at=turn.now, read_due=turn.in_ms(turn.policy.recheck_ms), followed=False)
+        if change.sequence < 0 and party.status is PartyStatus.GONE:
+            turn.fail("error", EVENTS_MISSED)
+        turn.set(started_at=change.at, checked_at=turn.now, read_due=turn.in_ms(turn.policy.ring_ms), followed=False)
         happen(turn, Happening.SEEN, party, change, cause="started")
     if party.monitored:
         _monitored_changed(turn, before, party, change)

@@ -11,7 +11,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from services.supervision_orchestrator.domain.admission import Booking, Wanting, choose, reader
-from services.supervision_orchestrator.domain.call import ON_THE_CALL, STATUS_OF_CODE, CallState, Phase, Target
+from services.supervision_orchestrator.domain.call import (
+    ON_THE_CALL,
+    STATUS_OF_CODE,
+    CallState,
+    PartyStatus,
+    Phase,
+    Target,
+)
 from services.supervision_orchestrator.domain.effects import PublishFact, ReadSession, Supervise
 from services.supervision_orchestrator.domain.inputs import (
     ReadFailed,
@@ -239,7 +246,8 @@ def _plan(turn: Turn) -> None:
             turn.set(session_gone=True, close_due=turn.now)
         return
     if not state.agent_talks():
-        turn.set(read_failures=0, read_due=turn.in_ms(turn.policy.recheck_ms))
+        rings = any(p.monitored and p.status is PartyStatus.RINGING for p in state.parties)
+        turn.set(read_failures=0, read_due=turn.in_ms(turn.policy.ring_ms if rings else turn.policy.recheck_ms))
         for target in state.targets:
             if target.phase is Phase.WANTED:
                 turn.put_target(replace(target, due=None))

@@ -18,6 +18,7 @@ class Policy:
     healthy_ms: int = 10_000
     close_ms: int = 3_000
     recheck_ms: int = 120_000
+    ring_ms: int = 15_000
     queue_ms: int = 5_000
     yield_ms: int = 60_000
     rate_window_ms: int = 60_000

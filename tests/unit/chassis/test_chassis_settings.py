@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.chassis.errors import SettingError
-from services.chassis.settings import RingCentralSettings, ServiceSettings, describe, load
+from services.chassis.settings import KafkaSettings, RingCentralSettings, ServiceSettings, describe, load
 
 
 class Both(ServiceSettings, RingCentralSettings):
@@ -70,3 +70,12 @@ def test_unreadable_pool_is_named_and_not_shown(text: str) -> None:
         pool(text)
     assert str(caught.value).startswith("RINGCENTRAL_JWTS: ")
     assert "hush" not in str(caught.value)
+
+
+def test_a_stray_variable_with_a_fields_bare_name_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOPIC_PREFIX", "stray.")
+    monkeypatch.setenv("EARSHOT_TOPIC_PREFIX", "meant.")
+    assert KafkaSettings().topic_prefix == "meant."
+    monkeypatch.delenv("EARSHOT_TOPIC_PREFIX")
+    assert KafkaSettings().topic_prefix == "earshot."
+    assert KafkaSettings(topic_prefix="by name.").topic_prefix == "by name."

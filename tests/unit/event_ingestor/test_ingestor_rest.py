@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from services.event_ingestor.adapters.event_publisher import EventPublisher
 from services.event_ingestor.adapters.hydration import Hydrator
 from services.event_ingestor.adapters.roster_source import RosterSource
 from services.event_ingestor.adapters.roster_topic import StoredRoster, publish_roster
-from services.event_ingestor.adapters.sessions import ACCOUNT, Sessions
+from services.event_ingestor.adapters.sessions import ACCOUNT, Listed, Sessions
 from services.event_ingestor.domain.calls import KnownCalls, Party
 from services.event_ingestor.domain.dedupe import Seen
 from services.event_ingestor.domain.roster import diff, monitored
@@ -131,7 +132,7 @@ def test_active_calls_of_the_watched_from_the_company_list():
         {"sessionId": "5"},
     ]
     rest = ScriptedRest({ACTIVE: {"records": records}})
-    assert Sessions(rest.client()).active(AGENTS) == ["s-1", "s-3", "s-4"]
+    assert [one.call_id for one in Sessions(rest.client()).active(AGENTS)] == ["s-1", "s-3", "s-4"]
 
 
 def test_active_calls_extension_by_extension_where_the_company_list_is_not_allowed():
@@ -142,7 +143,7 @@ def test_active_calls_extension_by_extension_where_the_company_list_is_not_allow
             own: {"records": [{"telephonySessionId": "s-1", "extension": {"id": 301}}]},
         }
     )
-    assert Sessions(rest.client()).active(AGENTS) == ["s-1"]
+    assert Sessions(rest.client()).active(AGENTS) == [Listed("s-1")]
 
 
 class Hydration:
@@ -208,3 +209,56 @@ async def test_known_calls_are_read_where_active_calls_may_not_be_listed():
     hydration = Hydration({ACTIVE: RingCentralRefused(403), own: RingCentralRefused(403), SESSION: session("Hold")})
     hydration.calls.observe("s-1", [known("Answered")])
     assert await hydration.run() == [("s-1", "Hold")]
+
+
+OVER = {"telephonySessionId": "s-1", "partyId": "p-1-2", "extension": {"id": 301}}
+
+
+async def test_a_call_that_came_and_went_unheard_is_published_as_ended_once():
+    hydration = Hydration({ACTIVE: {"records": [OVER]}})
+    assert await hydration.run() == [("s-1", "Disconnected")]
+    assert await hydration.run() == [("s-1", "Disconnected")]
+
+
+async def test_the_end_of_a_call_that_was_heard_is_not_told_again_by_the_list():
+    hydration = Hydration({ACTIVE: {"records": [OVER]}})
+    hydration.calls.observe("s-1", [known("Disconnected")])
+    assert await hydration.run() == []
+
+
+async def test_a_supervisors_own_party_in_the_list_is_no_call():
+    hydration = Hydration({ACTIVE: {"records": [{**OVER, "action": "Monitoring"}]}})
+    assert await hydration.run() == []
+
+
+async def test_an_agent_who_has_left_unheard_is_told_of_where_the_call_goes_on():
+    hydration = Hydration({ACTIVE: ONE_CALL, SESSION: session("Disconnected")})
+    assert await hydration.run() == [("s-1", "Disconnected")]
+
+
+async def test_calls_nobody_has_heard_of_are_read_first():
+    records = [{"telephonySessionId": f"s-{n}", "extension": {"id": 301}} for n in (1, 2)]
+    hydration = Hydration({ACTIVE: {"records": records}})
+    hydration.calls.observe("s-1", [known("Answered")])
+    await hydration.run()
+    assert [path for path in hydration.rest.asked if "sessions" in path] == [f"{SESSION[:-1]}2", SESSION]
+
+
+async def test_active_calls_are_read_while_no_events_come_and_only_then():
+    read, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def tell() -> dict[str, Any]:
+        loop.call_soon_threadsafe(read.set)
+        return session("Answered")
+
+    hydration = Hydration({ACTIVE: ONE_CALL, SESSION: tell})
+    answers = [False, True]
+    hydrator = Hydrator(
+        Sessions(hydration.rest.client()), hydration.events, hydration.calls, watched=lambda: AGENTS, again_ms=0,
+        settle_s=0, deaf=lambda: answers.pop(0) if answers else False, poll_ms=1,
+    )  # fmt: skip
+    task = asyncio.create_task(hydrator.run())
+    async with asyncio.timeout(10):
+        await read.wait()
+    task.cancel()
+    assert (answers, hydration.rest.asked) == ([], [ACTIVE, SESSION])

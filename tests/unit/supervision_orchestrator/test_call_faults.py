@@ -317,3 +317,26 @@ def test_every_phase_that_waits_can_time_out_or_is_asked_again() -> None:
         assert TRANSITIONS[phase, Signal.TIMEOUT] is Phase.WANTED
     for phase in set(Phase) - {Phase.RELEASED}:
         assert TRANSITIONS[phase, Signal.RELEASE] is Phase.RELEASED
+
+
+def test_a_call_that_was_over_before_anything_was_heard_of_it_is_not_said_to_be_unanswered() -> None:
+    bench = CallBench()
+    bench.feed(change(-1, 2, "Disconnected", AGENT), at_ms=3000)
+    bench.tick(3000)
+    bench.answer_gone()
+    bench.run_timers(20_000)
+
+    assert [(o.reason, o.detail) for o in bench.outcomes] == [("error", "events_missed")]
+
+
+def test_an_answer_whose_notification_was_lost_is_found_while_the_call_is_young() -> None:
+    bench = CallBench()
+    bench.feed(change(2, 2, "Setup", AGENT, at_ms=0), at_ms=0)
+    bench.tick(14_000)
+    assert bench.reads == []
+    bench.tick(15_000)
+    bench.answer_read(read_party(1), read_party(2, "Proceeding", AGENT))
+    bench.tick(30_000)
+    bench.answer_read(*TWO)
+
+    assert [ask.party_id for ask in bench.asks] == [AGENT_PARTY, CUSTOMER]

@@ -142,6 +142,7 @@ def test_parties_of_a_session_with_ids_of_either_type() -> None:
         (429, "CMN-301", True),
         (500, "CMN-203", True),
         (403, "TAS-106", True),
+        (403, "", True),
         (403, "CMN-401", False),
         (400, "CMN-101", False),
     ],

@@ -66,8 +66,8 @@ def test_wrong_setting_is_named(name: str, value: str) -> None:
 
 def test_all_waits_and_windows_can_be_compressed() -> None:
     names = (
-        "RETRY_FIRST", "RETRY_MAX", "REPLY_TIMEOUT", "INVITE_TIMEOUT", "RTP_TIMEOUT", "CLOSE", "RECHECK", "QUEUE",
-        "YIELD", "HEALTHY", "FORGET", "RATE_WINDOW", "RATE_WINDOW_MARGIN", "COVERED_GAP", "TOO_SHORT",
+        "RETRY_FIRST", "RETRY_MAX", "REPLY_TIMEOUT", "INVITE_TIMEOUT", "RTP_TIMEOUT", "CLOSE", "RECHECK", "RING",
+        "QUEUE", "YIELD", "HEALTHY", "FORGET", "RATE_WINDOW", "RATE_WINDOW_MARGIN", "COVERED_GAP", "TOO_SHORT",
         "TIMER_RESOLUTION",
     )  # fmt: skip
     short = settings(**{f"{name}_MS": "50" for name in names})
