@@ -5,6 +5,8 @@ decides: `Poison` sends the message to the dead-letter topic and goes on; `Trans
 same message again, the assignment paused meanwhile so that the group stays intact; anything else ends the loop.
 
 An offset is committed once its message is handled, unless the handler holds it back: see `Handler.safe_offset`.
+With a `committer` that is also the publisher, outputs and offsets go in one transaction: see `transactions`. A
+handler then publishes only once the message at hand is taken into its state, or its retry would publish again.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import msgspec
 import structlog
 
 from services.chassis import metrics
+from services.chassis.commits import Commits, Committer
 from services.chassis.errors import Backpressure, Fatal, Poison, Transient
 from services.chassis.health import Health
 from services.chassis.publisher import Origin, Publisher
@@ -25,8 +28,11 @@ from services.chassis.settings import KafkaSettings
 from services.contracts.topics import Topic
 
 log = structlog.get_logger()
-COMMIT_EVERY_S = 1.0
 MAX_RETRY_S = 10.0
+MAX_BACKPRESSURE_S = 0.5
+BREATH_S = 0.05
+NOTES_TIMEOUT_S = 30.0
+"""Longer than a transaction that a dead member left open can keep its offsets undecided."""
 GONE_FOR_NOW = {
     confluent_kafka.KafkaError._ALL_BROKERS_DOWN,
     confluent_kafka.KafkaError._TRANSPORT,
@@ -100,13 +106,14 @@ class ConsumeLoop:
         self, settings: KafkaSettings, *, group: str, topics: Sequence[Topic[Any]], handler: Handler,
         publisher: Publisher, health: Health, group_instance_id: str = "", start: str = "earliest",
         fetch_wait_max_ms: int = 20, session_timeout_ms: int = 10_000, poll_s: float = 0.1, assignor: str = "",
+        committer: Committer | None = None,
     ) -> None:  # fmt: skip
         self._topics = {settings.topic_prefix + topic.name: topic for topic in topics}
         self._handler = handler
         self._publisher = publisher
         self._health = health
-        self._positions: dict[tuple[str, int], int] = {}
-        self._committed: dict[tuple[str, int], tuple[int, str]] = {}
+        self._committer = committer
+        self._broken = False
         self._poll_s = poll_s
         options = {
             "group.id": group,
@@ -129,20 +136,24 @@ class ConsumeLoop:
     def run(self, stop: threading.Event, clock_s: Callable[[], float]) -> None:
         """Read until `stop`; commits what is safe at the end. Raises Fatal when the broker says never."""
         self._health.waiting("consumer", "no partitions assigned yet")
+        self._commits = Commits(
+            self._consumer, safe_offset=self._handler.safe_offset, note=self._note, clock_s=clock_s,
+            committer=self._committer,
+        )  # fmt: skip
         self._consumer.subscribe(
             list(self._topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
         )
-        next_commit_s = clock_s() + COMMIT_EVERY_S
         try:
             while not stop.is_set():
                 message = self._consumer.poll(self._poll_s)
                 if message is not None:
                     self._take(message, stop)
                 self._handler.idle()
-                if clock_s() >= next_commit_s:
-                    self._commit()
-                    next_commit_s = clock_s() + COMMIT_EVERY_S
-            self._commit()
+                self._commits.tend()
+            self._commit_at_end()
+        except BaseException:
+            self._broken = True
+            raise
         finally:
             self._consumer.close()
 
@@ -163,7 +174,7 @@ class ConsumeLoop:
             self._publisher.dead_letter(incoming.origin(), poison)
             handled = True
         if handled:
-            self._positions[incoming.full_name, incoming.partition] = incoming.offset + 1
+            self._commits.read(incoming.full_name, incoming.partition, incoming.offset + 1)
 
     def _handle(self, incoming: Incoming, stop: threading.Event) -> bool:
         """Whether the message was handled; False when the service was stopped before it could be."""
@@ -177,7 +188,7 @@ class ConsumeLoop:
                 least_s = error.retry_after_ms / 1000 if isinstance(error, Transient) else 0.0
                 if not self._pause_for(max(wait_s, least_s), stop):
                     return False
-                wait_s = min(wait_s * 2, MAX_RETRY_S)
+                wait_s = min(wait_s * 2, MAX_RETRY_S if isinstance(error, Transient) else MAX_BACKPRESSURE_S)
 
     def _pause_for(self, seconds: float, stop: threading.Event) -> bool:
         """Keep the membership alive without reading on; whether to try again."""
@@ -187,54 +198,46 @@ class ConsumeLoop:
         if strayed is not None and strayed.error() is None:  # from a partition assigned just now
             place = (strayed.topic() or "", strayed.partition() or 0, strayed.offset() or 0)
             self._consumer.seek(confluent_kafka.TopicPartition(*place))
-        stopped = stop.wait(seconds)
-        self._handler.idle()
+        stopped = False
+        while seconds > 0 and not stopped:
+            stopped = stop.wait(min(seconds, BREATH_S))
+            seconds -= BREATH_S
+            self._handler.idle()
+            self._commits.tend()
         self._consumer.resume(self._consumer.assignment())
         return not stopped
 
-    def _commit(self, only: Sequence[tuple[str, int]] | None = None) -> None:
-        offsets = []
-        for (name, partition), position in self._positions.items():
-            if only is not None and (name, partition) not in only:
-                continue
-            safe = min(self._handler.safe_offset(name, partition, position), position)
-            note = self._handler.note(name, partition) if isinstance(self._handler, RemembersProgress) else ""
-            if self._committed.get((name, partition)) != (safe, note):
-                offsets.append(confluent_kafka.TopicPartition(name, partition, safe, note))
-                self._committed[name, partition] = (safe, note)
-        if offsets:
-            try:
-                self._consumer.commit(offsets=offsets, asynchronous=False)
-            except confluent_kafka.KafkaException as error:
-                log.warning("commit_failed", error=error.args[0].name())
-                for offset in offsets:
-                    self._committed.pop((offset.topic, offset.partition), None)
+    def _note(self, full_name: str, partition: int) -> str:
+        return self._handler.note(full_name, partition) if isinstance(self._handler, RemembersProgress) else ""
+
+    def _commit_at_end(self) -> None:
+        try:
+            self._commits.commit()
+        except Transient:
+            log.warning("commit_failed_at_end")  # leaving the group tries once more
 
     def _assigned(self, _: confluent_kafka.Consumer, partitions: list[confluent_kafka.TopicPartition]) -> None:
         log.info("partitions_assigned", count=len(partitions))
         if isinstance(self._handler, RemembersProgress) and partitions:
-            for place in self._consumer.committed(partitions, timeout=10.0):
+            for place in self._consumer.committed(partitions, timeout=NOTES_TIMEOUT_S):
                 self._handler.assigned(place.topic, place.partition, place.metadata or "")
         self._health.ready("consumer")
 
     def _revoked(self, _: confluent_kafka.Consumer, partitions: list[confluent_kafka.TopicPartition]) -> None:
-        places = [(p.topic, p.partition) for p in partitions]
-        for name, partition in places:
-            self._handler.revoked(name, partition, lost=False)
-        self._commit(only=places)
-        self._forget(places)
+        self._part(partitions, lost=self._broken and self._committer is not None)
 
     def _lost(self, _: confluent_kafka.Consumer, partitions: list[confluent_kafka.TopicPartition]) -> None:
-        places = [(p.topic, p.partition) for p in partitions]
-        for name, partition in places:
-            self._handler.revoked(name, partition, lost=True)
-        self._forget(places)
+        self._part(partitions, lost=True)
 
-    def _forget(self, places: Sequence[tuple[str, int]]) -> None:
-        log.info("partitions_revoked", count=len(places))
-        for place in places:
-            self._positions.pop(place, None)
-            self._committed.pop(place, None)
+    def _part(self, partitions: list[confluent_kafka.TopicPartition], *, lost: bool) -> None:
+        places = [(p.topic, p.partition) for p in partitions]
+        log.info("partitions_revoked", count=len(places), lost=lost)
+        for name, partition in places:
+            self._handler.revoked(name, partition, lost=lost)
+        if lost:
+            self._commits.lost(places)
+        else:
+            self._commits.revoked(places)
 
     def _incoming(self, message: confluent_kafka.Message) -> Incoming:
         return incoming_from(message, self._topics)

@@ -8,6 +8,7 @@ broker never took makes `failed` true and the health unready, so that the servic
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -99,24 +100,22 @@ class DeadLetterLimit:
             raise Fatal(f"more than DEAD_LETTER_LIMIT={self._limit} dead letters within a minute; stopping")
 
 
-class KafkaPublisher:
-    """A confluent-kafka producer with its own poll thread."""
+class RecordWriter(ABC):
+    """A Publisher but for how a finished message is sent and flushed."""
 
-    def __init__(
-        self, settings: KafkaSettings, *, service: str, health: Health | None = None, clock: Clock | None = None,
-        dead_letter_limit: int = 100, linger_ms: int = 5,
-    ) -> None:  # fmt: skip
+    def __init__(self, settings: KafkaSettings, *, service: str, clock: Clock, dead_letter_limit: int) -> None:
         self._prefix = settings.topic_prefix
         self._service = service
-        self._health = health
-        self._clock = clock or SystemClock()
-        self._limit = DeadLetterLimit(dead_letter_limit, self._clock)
-        options = {"linger.ms": linger_ms, "enable.idempotence": True, "compression.type": "none"}
-        self._producer = confluent_kafka.Producer(options | settings.kafka_options())
-        self.failed = False
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._poll, name="publisher", daemon=True)
-        self._thread.start()
+        self._clock = clock
+        self._limit = DeadLetterLimit(dead_letter_limit, clock)
+
+    @abstractmethod
+    def flush(self, timeout_s: float) -> bool:
+        """Wait for acknowledgements."""
+
+    @abstractmethod
+    def _produce(self, name: str, key: bytes | None, value: bytes | None, headers: RawHeaders) -> None:
+        """Send to the topic of this full name."""
 
     def publish(self, topic: Topic[RecordT], key: str, record: RecordT, *, event_id: str) -> None:
         """Send a JSON record."""
@@ -139,6 +138,29 @@ class KafkaPublisher:
         self._produce(f"{origin.topic}.dlq", origin.key, origin.value, headers)
         self._limit.count()
 
+    def _headers(self, topic: Topic[Any], key: str, event_id: str) -> Headers:
+        return cloud_event_headers(topic, source=self._service, event_id=event_id, at=self._clock.now(), key=key)
+
+    def _send(self, topic: Topic[Any], key: str, value: bytes | None, headers: Headers) -> None:
+        self._produce(self._prefix + topic.name, key.encode(), value, headers)
+
+
+class KafkaPublisher(RecordWriter):
+    """A confluent-kafka producer with its own poll thread."""
+
+    def __init__(
+        self, settings: KafkaSettings, *, service: str, health: Health | None = None, clock: Clock | None = None,
+        dead_letter_limit: int = 100, linger_ms: int = 5,
+    ) -> None:  # fmt: skip
+        super().__init__(settings, service=service, clock=clock or SystemClock(), dead_letter_limit=dead_letter_limit)
+        self._health = health
+        options = {"linger.ms": linger_ms, "enable.idempotence": True, "compression.type": "none"}
+        self._producer = confluent_kafka.Producer(options | settings.kafka_options())
+        self.failed = False
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._poll, name="publisher", daemon=True)
+        self._thread.start()
+
     def flush(self, timeout_s: float) -> bool:
         """Wait for acknowledgements."""
         return bool(self._producer.flush(timeout_s) == 0) and not self.failed
@@ -149,12 +171,6 @@ class KafkaPublisher:
         self._closing.set()
         self._thread.join()
         return flushed
-
-    def _headers(self, topic: Topic[Any], key: str, event_id: str) -> Headers:
-        return cloud_event_headers(topic, source=self._service, event_id=event_id, at=self._clock.now(), key=key)
-
-    def _send(self, topic: Topic[Any], key: str, value: bytes | None, headers: Headers) -> None:
-        self._produce(self._prefix + topic.name, key.encode(), value, headers)
 
     def _produce(self, name: str, key: bytes | None, value: bytes | None, headers: RawHeaders) -> None:
         try:

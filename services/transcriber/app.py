@@ -1,11 +1,13 @@
 """Wiring: audio.chunks through the legs' state machines and the decode pool to transcripts.*.
 
 One thread polls, hears and publishes; the pool's threads decode. All state of a leg is touched by the first alone.
+Finals, legs' ends and dead letters leave in a transaction with the offsets; partials at once.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import structlog
 
@@ -15,6 +17,7 @@ from services.chassis.errors import Fatal, SettingError
 from services.chassis.publisher import KafkaPublisher
 from services.chassis.service import Service
 from services.chassis.settings import load
+from services.chassis.transactions import TransactionalPublisher, transactional_id
 from services.contracts.topics import AUDIO_CHUNKS
 from services.transcriber.adapters.chunk_handler import ChunkHandler, LegLimits
 from services.transcriber.adapters.decode_pool import DecodePool
@@ -23,7 +26,9 @@ from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.adapters.weights import model_folder, verified
 from services.transcriber.adapters.whisper_engine import WhisperEngine
 from services.transcriber.config import TranscriberSettings
-from services.transcriber.domain.endpointing import EndpointRules
+from services.transcriber.domain.endpointing import EndpointRules, VoiceDetector
+from services.transcriber.domain.policy import read_policy
+from services.transcriber.domain.recognition import Recognizer
 
 log = structlog.get_logger()
 
@@ -43,29 +48,53 @@ def main(service: Service[TranscriberSettings]) -> None:
     )
     service.health.ready("model")
     log.info("model_loaded", model=settings.model_name, version=engine.identity.version)
-    publisher = KafkaPublisher(
+    serve(service, engine, detectors.detector)
+
+
+def serve(service: Service[TranscriberSettings], engine: Recognizer, detectors: Callable[[int], VoiceDetector]) -> None:
+    """Run until told to stop, with any engine. ``detectors`` makes a voice detector for a rate in Hz."""
+    settings = service.settings
+    plain = KafkaPublisher(
         settings, service=service.name, health=service.health, dead_letter_limit=settings.dead_letter_limit
     )
+    committer = _committer(service)
+    publisher = committer or plain
     pool = DecodePool(engine, threads=settings.decode_threads, wall_ms=lambda: _wall_ms(service.clock))
     handler = ChunkHandler(
-        detectors=detectors.detector,
+        detectors=detectors,
         pool=pool,
         publisher=publisher,
-        writer=TranscriptWriter(publisher, engine.identity, service.clock),
+        writer=TranscriptWriter(publisher, engine.identity, service.clock, partials=plain),
         clock=service.clock,
         limits=leg_limits(settings),
     )
     loop = ConsumeLoop(
         settings, group=settings.group, topics=[AUDIO_CHUNKS], handler=handler, publisher=publisher,
         health=service.health, group_instance_id=settings.group_instance_id, start=settings.start, poll_s=0.02,
-        assignor=settings.assignor,
+        assignor=settings.assignor, committer=committer,
     )  # fmt: skip
     try:
+        if committer is not None:
+            committer.open(service.stop)
         loop.run(service.stop, service.clock.monotonic_s)
     finally:
         pool.close()
-        if not publisher.close():
+        if not plain.close():
             log.error("unacknowledged_at_stop")
+
+
+def _committer(service: Service[TranscriberSettings]) -> TransactionalPublisher | None:
+    settings = service.settings
+    if settings.delivery == "at_least_once":
+        return None
+    return TransactionalPublisher(
+        settings,
+        service=service.name,
+        transactional_id=transactional_id(settings, group=settings.group, instance_id=settings.group_instance_id),
+        health=service.health,
+        clock=service.clock,
+        dead_letter_limit=settings.dead_letter_limit,
+    )
 
 
 def leg_limits(settings: TranscriberSettings) -> LegLimits:
@@ -75,6 +104,7 @@ def leg_limits(settings: TranscriberSettings) -> LegLimits:
         partial_step_ms=settings.partial_step_ms,
         partials_off_after_ms=settings.partials_off_after_ms,
         number_hold_ms=settings.number_hold_ms,
+        redact=read_policy(settings.redact),
         backlog=settings.backlog,
         quiet_ms=settings.leg_quiet_ms,
         timeout_ms=settings.leg_timeout_ms,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from services.chassis.settings import ServiceSettings
+from services.transcriber.domain.policy import read_policy
 
 
 class TranscriberSettings(ServiceSettings):
@@ -17,6 +18,12 @@ class TranscriberSettings(ServiceSettings):
         "range",
         validation_alias="TRANSCRIBER_ASSIGNOR",
         description="how the group shares partitions: cooperative-sticky, range or roundrobin",
+    )
+    delivery: Literal["exactly_once", "at_least_once"] = Field(
+        "exactly_once",
+        validation_alias="TRANSCRIBER_DELIVERY",
+        description="exactly_once: finals and offsets in one transaction, its id made of KAFKA_GROUP_INSTANCE_ID"
+        " or the host's name; at_least_once: a restart may repeat up to a second of finals",
     )
     start: Literal["earliest", "latest"] = Field(
         "earliest", validation_alias="TRANSCRIBER_START", description="where a group without offsets begins"
@@ -66,6 +73,13 @@ class TranscriberSettings(ServiceSettings):
         validation_alias="TRANSCRIBER_NUMBER_HOLD_MS",
         description="how long a final that ends in digits waits to see whether they go on",
     )
+    redact: str = Field(
+        "",
+        validation_alias="TRANSCRIBER_REDACT",
+        description="what becomes of each kind of personal data, such as `phone=keep,payment_card=last4`: hide, keep"
+        " or last4; kinds: payment_card, bank_account, iban, social_security, tax_number, phone, email,"
+        " date_of_birth, other; what is not named is hidden",
+    )
     backlog: int = Field(
         32, ge=1, validation_alias="TRANSCRIBER_BACKLOG", description="waiting finals past which no audio is read"
     )
@@ -75,3 +89,9 @@ class TranscriberSettings(ServiceSettings):
     leg_timeout_ms: int = Field(
         300_000, ge=1_000, validation_alias="TRANSCRIBER_LEG_TIMEOUT_MS", description="no audio for so long ends a leg"
     )
+
+    @field_validator("redact")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        read_policy(value)
+        return value

@@ -9,7 +9,7 @@ from pathlib import Path
 
 RESULTS = Path("bench/results")
 # Each module has `measure() -> dict`, and is imported only when asked for.
-SUITES = {"coverage": "tests.bench.coverage.suite"}
+SUITES = {"coverage": "tests.bench.coverage.suite", "redaction": "tests.bench.redaction"}
 
 
 def main(arguments: list[str]) -> int:

@@ -26,12 +26,12 @@ class Pipeline:
     stack: Stack
     simulator: Simulator
 
-    def play(self, audio: Path) -> PlayedCall:
-        """Start a call and follow it."""
+    def play(self, audio: Path, **options: object) -> PlayedCall:
+        """Start a call and follow it; `options` as the simulator has them."""
         conversation = open_conversation(audio)
         follower = CallFollower(self.stack.settings, lambda _: None)
         follower.start()
-        log = follower.follow(self.simulator.play(conversation.path))
+        log = follower.follow(self.simulator.play(conversation.path, **options))
         return PlayedCall(self, conversation, follower, log)
 
 
@@ -73,6 +73,8 @@ def pipeline(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
         "EARSHOT_TOPIC_PREFIX": f"e2e{os.getpid()}.",
         "RECORDER_IDLE_MS": "60000",
+        # RingCentral allows five logins a minute and user: restarting every service within one would exceed them.
+        "RINGCENTRAL_SIM_RATE_AUTH": "60",
     }
     if broker.embedded:
         environ |= Stack.EMBEDDED_BROKER_SETTINGS

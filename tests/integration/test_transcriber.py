@@ -174,18 +174,20 @@ def transcriber(broker: Broker, prefix: str, log_path: Path) -> Iterator[ChildPr
 
 def read_all(broker: Broker, full_name: str) -> list[confluent_kafka.Message]:
     """What a topic of one partition holds now."""
-    consumer = confluent_kafka.Consumer({"bootstrap.servers": broker.bootstrap_servers, "group.id": "reader"})
-    place = confluent_kafka.TopicPartition(full_name, 0, confluent_kafka.OFFSET_BEGINNING)
+    consumer = confluent_kafka.Consumer(
+        {"bootstrap.servers": broker.bootstrap_servers, "group.id": "reader", "enable.partition.eof": True}
+    )
     try:
-        _, high = consumer.get_watermark_offsets(place, timeout=10)
-        consumer.assign([place])
+        consumer.assign([confluent_kafka.TopicPartition(full_name, 0, confluent_kafka.OFFSET_BEGINNING)])
         out: list[confluent_kafka.Message] = []
-        while high > 0 and (not out or (out[-1].offset() or 0) < high - 1):
-            message = consumer.poll(5.0)
+        while True:
+            message = consumer.poll(10.0)
             assert message is not None
-            assert message.error() is None
+            error = message.error()
+            if error is not None and error.code() == confluent_kafka.KafkaError._PARTITION_EOF:
+                return out
+            assert error is None
             out.append(message)
-        return out
     finally:
         consumer.close()
 

@@ -22,9 +22,12 @@ class Simulator:
         registrations: dict[str, bool] = self._client.get("/sim/state").json()["registrations"]
         return any(registrations.values())
 
-    def play(self, audio: str) -> str:
-        """Start a call that plays the file; its telephonySessionId. Raises Fatal with the simulator's reason."""
-        reply = self._client.post("/sim/calls", json={"audio": audio})
+    def play(self, audio: str, **options: object) -> str:
+        """Start a call that plays the file; its telephonySessionId. Raises Fatal with the simulator's reason.
+
+        `options` are further fields of the simulator's request, such as `flow`.
+        """
+        reply = self._client.post("/sim/calls", json={"audio": audio, **options})
         if reply.status_code != 201:
             raise Fatal(f"the simulator does not play it: {reply.json().get('error', reply.status_code)}")
         return str(reply.json()["telephonySessionId"])

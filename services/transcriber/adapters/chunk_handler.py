@@ -22,6 +22,7 @@ from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.domain.chunks import LegChunk
 from services.transcriber.domain.endpointing import EndpointRules, VoiceDetector
 from services.transcriber.domain.leg import LegStream
+from services.transcriber.domain.policy import Policy
 from services.transcriber.domain.progress import PartitionMarks, read_note
 from services.transcriber.domain.scheduling import DecodeJob, Kind, partial_step_ms
 from services.transcriber.domain.transcript import CancelDecode, Effect, LegFinished, LegStatus, Transcript
@@ -29,7 +30,7 @@ from services.transcriber.domain.transcript import CancelDecode, Effect, LegFini
 log = structlog.get_logger()
 Place = tuple[str, int]
 CARE_EVERY_S = 0.5
-ROOM_TRIES = 100
+ROOM_TRIES = 2
 FLUSH_S = 30.0
 PAST_ALL = 2**62
 
@@ -70,6 +71,7 @@ class LegLimits:
     partial_step_ms: int = 1_000
     partials_off_after_ms: int = 3_000
     number_hold_ms: int = 4_000
+    redact: Policy = field(default_factory=Policy)
     backlog: int = 32
     quiet_ms: int = 3_000
     timeout_ms: int = 300_000
@@ -148,7 +150,7 @@ class ChunkHandler:
             self._care(now_s)
 
     def safe_offset(self, full_name: str, partition: int, position: int) -> int:
-        """The lowest offset that an utterance which is not yet acknowledged needs."""
+        """The lowest offset that an utterance needs whose final is neither acknowledged nor committed with it."""
         place = (full_name, partition)
         parting = self._parting.get(place)
         if parting is not None:
@@ -197,6 +199,7 @@ class ChunkHandler:
                 rate_hz=chunk.rate_hz,
                 rules=self._limits.rules,
                 hold_ms=self._limits.number_hold_ms,
+                policy=self._limits.redact,
                 mark=mark,
             )
             leg = self._legs[leg_id] = _Leg(stream, place, self._clock.monotonic_s(), chunk.offset)
@@ -229,11 +232,20 @@ class ChunkHandler:
                     self._pool.cancel(utterance_id)
                 case Transcript():
                     self._writer.write(effect)
+                    self._tell_others(effect)
                     kind = Kind.FINAL if effect.is_final else Kind.PARTIAL
                     late_ms = max(0, self._wall_ms() - effect.audio_end_wall_ms)
                     metrics.TRANSCRIPT_SECONDS.labels(kind.value).observe(late_ms / 1000)
                 case LegFinished():
                     self._finished(leg, effect)
+
+    def _tell_others(self, transcript: Transcript) -> None:
+        """What one side of a call asks for, the other answers."""
+        identity = transcript.identity
+        for other in self._legs.values() if transcript.asks is not None else ():
+            there = other.stream.identity
+            if there.call_id == identity.call_id and there.leg_id != identity.leg_id and transcript.asks is not None:
+                other.stream.on_asked(transcript.asks)
 
     def _finished(self, leg: _Leg, finished: LegFinished) -> None:
         self._writer.finish(finished)

@@ -13,20 +13,25 @@ from services.transcriber.domain.transcript import LegFinished, Transcript
 
 
 class TranscriptWriter:
-    """Publishes; the caller flushes."""
+    """Publishes; the caller flushes or commits."""
 
-    def __init__(self, publisher: Publisher, engine: EngineIdentity, clock: Clock) -> None:
-        """Write for one engine."""
+    def __init__(
+        self, publisher: Publisher, engine: EngineIdentity, clock: Clock, *, partials: Publisher | None = None
+    ) -> None:
+        """Write for one engine. ``partials`` go another way where one is given: at once, outside transactions."""
         self._publisher = publisher
+        self._partials = partials or publisher
         self._engine = records.Engine(name=engine.name, model=engine.model, version=engine.version)
         self._clock = clock
 
     def write(self, transcript: Transcript) -> None:
         """Publish one revision."""
         record = self._utterance(transcript)
-        topic = TRANSCRIPTS_FINAL if transcript.is_final else TRANSCRIPTS_PARTIAL
         event_id = f"{record.utterance_id}#{record.revision}"
-        self._publisher.publish(topic, record.call_id, record, event_id=event_id)
+        if transcript.is_final:
+            self._publisher.publish(TRANSCRIPTS_FINAL, record.call_id, record, event_id=event_id)
+        else:
+            self._partials.publish(TRANSCRIPTS_PARTIAL, record.call_id, record, event_id=event_id)
 
     def finish(self, finished: LegFinished) -> None:
         """Say that a leg has no more finals."""

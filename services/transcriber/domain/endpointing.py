@@ -4,7 +4,9 @@
                          ^                                |
                          +------------- voice ------------+
 
-Frames lie on a grid fixed to the media clock, so that a replay that starts elsewhere finds the same utterances.
+Frames lie on a grid fixed to the media clock, so that a replay that starts elsewhere finds the same utterances. A
+recurrent detector remembers for longer than a replay goes back, so where nobody speaks it is made to forget: behind
+each utterance, and at each multiple of ``FORGET_MS``. A replay passes one of these before the onset it looks for.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from enum import StrEnum
 from typing import Protocol
 
 FRAME_MS = 32
+FORGET_MS = 960
+"""A multiple of a frame, less than a replay's warm-up."""
 
 
 class VoiceDetector(Protocol):
@@ -108,6 +112,15 @@ class Endpointer:
     _silence_ms: int = 0
     _voiced_ms: int = 0
     _paused: bool = False
+    _behind_ms: int = -1
+
+    def __post_init__(self) -> None:
+        """Go on behind ``not_before_ms`` as if an utterance had ended there by silence."""
+        self._behind_ms = self.not_before_ms + self.rules.silence_ms - self.rules.keep_silence_ms
+
+    def forgets(self, frame_ms: int) -> bool:
+        """Whether the detector is to forget the leg's past before it hears the frame that starts at ``frame_ms``."""
+        return self.start_ms is None and (frame_ms % FORGET_MS == 0 or frame_ms == self._behind_ms)
 
     def feed(self, frame_ms: int, probability: float) -> list[Boundary]:
         """Take the frame that starts at ``frame_ms``; frames follow each other without holes."""
@@ -155,6 +168,7 @@ class Endpointer:
             self._silence_ms += FRAME_MS
             if self._silence_ms >= rules.silence_ms:
                 extra = max(0, self._silence_ms - rules.keep_silence_ms) // FRAME_MS
+                self._behind_ms = frame_ms + FRAME_MS
                 return [self._end(len(self._voice) - extra, Cause.SILENCE)]
             if not self._paused and self._silence_ms >= rules.pause_ms:
                 self._paused = True

@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import replace
 
 from services.transcriber.domain.chunks import LegChunk, LegIdentity
+from services.transcriber.domain.cues import Asked
 from services.transcriber.domain.endpointing import (
     FRAME_MS,
     Cause,
@@ -23,6 +24,7 @@ from services.transcriber.domain.endpointing import (
     Started,
     VoiceDetector,
 )
+from services.transcriber.domain.policy import Policy
 from services.transcriber.domain.recognition import Recognition
 from services.transcriber.domain.redaction import RedactionStream, SafeText, TimedWord
 from services.transcriber.domain.scheduling import DecodeJob, Kind
@@ -54,6 +56,7 @@ class LegStream:
         rate_hz: int,
         rules: EndpointRules,
         hold_ms: int = 4_000,
+        policy: Policy | None = None,
         mark: LegMark | None = None,
     ) -> None:
         """Start a leg, or go on after ``mark`` where another worker left it."""
@@ -66,7 +69,8 @@ class LegStream:
         self._timeline = Timeline(rate_hz)
         self._endpointer = Endpointer(rules, not_before_ms=mark.done_ms)
         self._rules = rules
-        self._redaction: RedactionStream[Spoken] = RedactionStream(hold_ms)
+        self._redaction: RedactionStream[Spoken] = RedactionStream(hold_ms, policy or Policy())
+        self._redaction.go_on(mark.asked)
         self._framed_ms = 0
         self._open: Spoken | None = None
         self._closed: deque[Spoken] = deque()
@@ -116,6 +120,11 @@ class LegStream:
         if not self.finished and self._ending is None:
             self._finish(LegStatus.TIMED_OUT, Cause.LEG_END, out)
         return out
+
+    def on_asked(self, asked: Asked) -> None:
+        """The other leg has asked for something; it may be said here."""
+        self._redaction.answer(asked)
+        self.mark = replace(self.mark, asked=self._redaction.asks)
 
     def on_decoded(self, job: DecodeJob, recognition: Recognition | None, *, wall_ms: int) -> list[Effect]:
         """Take an engine's answer to one of this leg's jobs; None where it failed."""
@@ -188,7 +197,11 @@ class LegStream:
         pcm16 = self._timeline.slice(self._framed_ms, stop_ms)
         # The first frame of the grid may begin before the audio does.
         pcm16 = bytes((stop_ms - self._framed_ms) * self.rate_hz * 2 // 1000 - len(pcm16)) + pcm16
-        for probability in self._detector.probabilities(pcm16):
+        frame_bytes = FRAME_MS * self.rate_hz * 2 // 1000
+        for at in range(0, len(pcm16), frame_bytes):
+            if self._endpointer.forgets(self._framed_ms):
+                self._detector.reset()
+            (probability,) = self._detector.probabilities(pcm16[at : at + frame_bytes])
             boundaries = self._endpointer.feed(self._framed_ms, probability)
             self._framed_ms += FRAME_MS
             for boundary in boundaries:
@@ -323,8 +336,7 @@ class LegStream:
             self._held_from.append(spoken)
             ghost = self._ghost(spoken, recognition)
             words = () if ghost else self._timed(spoken, recognition)
-            end_ms = spoken.ended.end_ms if spoken.ended else spoken.start_ms
-            self._publish(self._redaction.final(spoken, words, end_ms), out)
+            self._publish(self._redaction.final(spoken, words), out)
         if self._ending is not None and not self._closed and not self.finished:
             self._publish(self._redaction.flush(), out)
             self.finished = True
@@ -345,6 +357,7 @@ class LegStream:
                 words=self.mark.words + len(safe.words),
                 audio_ms=max(self.mark.audio_ms, self._audio_ms - later_ms),
                 gap_ms=self._gap_ms,
+                asked=self._redaction.asks,
             )
             # A partial that turned out to be nothing is taken back by an empty final.
             if safe.words or spoken.revision:
@@ -371,4 +384,5 @@ class LegStream:
             start_wall_ms=start_wall_ms,
             audio_end_wall_ms=end_wall_ms,
             decoded_wall_ms=wall_ms,
+            asks=self._redaction.asks if final else None,
         )

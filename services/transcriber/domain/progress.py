@@ -10,10 +10,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from services.transcriber.domain.cues import Asked, Topic
 from services.transcriber.domain.transcript import LegMark
 
 NOTE_BYTES = 4_000
 """Brokers take 4,096 bytes of commit metadata by default."""
+PLAIN_ROW, ASKED_ROW = 7, 10
+_TOPICS = tuple(Topic)
 
 
 @dataclass(slots=True)
@@ -54,7 +57,18 @@ class PartitionMarks:
 
 
 def _row(mark: LegMark, offset: int) -> list[int]:
-    return [mark.done_ms, mark.utterances, mark.words, mark.audio_ms, mark.gap_ms, int(mark.ended), offset]
+    row = [mark.done_ms, mark.utterances, mark.words, mark.audio_ms, mark.gap_ms, int(mark.ended), offset]
+    asked = mark.asked
+    if asked is not None:
+        row += [_TOPICS.index(asked.topic), asked.age, asked.strong + 2 * asked.direct + 4 * asked.follows_number]
+    return row
+
+
+def _asked(row: list[int]) -> Asked | None:
+    if len(row) != ASKED_ROW or not 0 <= row[PLAIN_ROW] < len(_TOPICS):
+        return None
+    topic, age, flags = row[PLAIN_ROW:]
+    return Asked(_TOPICS[topic], bool(flags & 1), age, bool(flags & 2), bool(flags & 4))
 
 
 def read_note(note: str) -> PartitionMarks:
@@ -65,8 +79,12 @@ def read_note(note: str) -> PartitionMarks:
         rows = {}
     marks = PartitionMarks()
     for leg_id, row in rows.items() if isinstance(rows, Mapping) else ():
-        if isinstance(row, list) and len(row) == 7 and all(isinstance(value, int) for value in row):
-            done_ms, utterances, words, audio_ms, gap_ms, ended, offset = row
+        if (
+            isinstance(row, list)
+            and len(row) in (PLAIN_ROW, ASKED_ROW)
+            and all(isinstance(value, int) for value in row)
+        ):
+            done_ms, utterances, words, audio_ms, gap_ms, ended, offset = row[:PLAIN_ROW]
             mark = LegMark(
                 done_ms=done_ms,
                 utterances=utterances,
@@ -74,6 +92,7 @@ def read_note(note: str) -> PartitionMarks:
                 audio_ms=audio_ms,
                 gap_ms=gap_ms,
                 ended=bool(ended),
+                asked=_asked(row),
             )
             marks.put(leg_id, mark, offset)
     return marks

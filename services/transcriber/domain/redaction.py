@@ -1,24 +1,31 @@
 """Nothing private is published: a leg's words go through here, partials included.
 
-A final whose last words may be the beginning of a card is held until the leg's next words, or ``hold_ms`` without
-digits, have settled it. A partial ends before such words. So at most ``numbers.SHOWN_DIGITS`` leading digits of a
-number that is hidden later are ever seen, also where it is read out over several utterances.
+A final whose last words may be the beginning of something private is held until the leg's next words, or ``hold_ms``
+without any, have settled it. A partial ends before such words. So of what is hidden later no part is ever seen, also
+where it is read out over several utterances; the exception is a number that begins without anything announcing it,
+and goes on only after a pause longer than ``hold_ms``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from services.transcriber.domain.cues import Asked
 from services.transcriber.domain.digits import hear
-from services.transcriber.domain.numbers import Numbers, Secret, Span, find
+from services.transcriber.domain.finding import Findings, find
+from services.transcriber.domain.policy import Policy
+from services.transcriber.domain.secret import Secret, Span
 
 T = TypeVar("T")
 
-MARKS = {Secret.PAYMENT_CARD: "[payment card]", Secret.OTHER: "[number]"}
-CONTEXT_WORDS = 60
 LIKELY_TO_CHANGE = 2
+"""Words at a partial's end that the next one may hear otherwise."""
+ASKED_LATELY = 8
+"""So many words after a question may still be part of it."""
+PHRASE_WORDS = 4
+KEPT_WORDS = 60
 _TRAILING = ".,;:!?"
 
 
@@ -67,7 +74,6 @@ class Held(Generic[T]):
 
     subject: T
     words: tuple[TimedWord, ...]
-    end_ms: int
 
 
 @dataclass(slots=True)
@@ -75,7 +81,12 @@ class RedactionStream(Generic[T]):
     """One leg's redaction. ``T`` is what the caller wants back with the words, an utterance for instance."""
 
     hold_ms: int = 4_000
-    _before: tuple[TimedWord, ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    asks: Asked | None = None
+    """The topic open after the last published final: for the other leg to ``answer``, for a successor to ``go_on``."""
+    _asked: Asked | None = None
+    _before: tuple[str, ...] = ()
+    _kept: tuple[TimedWord, ...] = ()
     _held: list[Held[T]] = field(default_factory=list)
     _upcoming: tuple[TimedWord, ...] | None = None
 
@@ -84,90 +95,122 @@ class RedactionStream(Generic[T]):
         """Whether finals wait."""
         return bool(self._held)
 
+    def go_on(self, asked: Asked | None) -> None:
+        """Take up from where another worker stopped."""
+        self._asked = self.asks = asked
+
+    def answer(self, asked: Asked | None) -> None:
+        """What follows may answer this, which the other leg asked for; None where it asked for nothing."""
+        if asked is None or asked.age > ASKED_LATELY or asked.follows_number:
+            return
+        # A mention there ("your account") takes nothing from what was announced here.
+        if asked.strong or self.asks is None or not self.asks.strong:
+            self._asked = self.asks = Asked(asked.topic, asked.strong)
+
     def partial(self, words: Sequence[TimedWord]) -> SafeText:
         """What may be shown of an utterance that is still being spoken."""
         context = self._context()
         self._upcoming = tuple(words)
-        numbers = find([word.text for word in (*context, *words)])
         stop = len(words)
-        if numbers.hold_first is not None:
-            stop = max(0, numbers.hold_first - len(context))
-        return _hide(words[:stop], numbers.spans, len(context))
+        # The last word may yet be heard otherwise, so it settles nothing.
+        found = self._find([*context, *words[:-1]])
+        if found.hold_first is None:
+            found = self._find([*context, *words])
+        if found.hold_first is not None:
+            hold = found.hold_first
+            # A span's mark may stand while more of it is to come.
+            hold = next((s.stop for s in self._hidden(found) if s.first <= hold < s.stop and s.telling), hold)
+            stop = max(0, hold - len(context))
+        return self._hide(words[:stop], found, len(context), final=False)
 
-    def final(self, subject: T, words: Sequence[TimedWord], end_ms: int) -> list[tuple[T, SafeText]]:
+    def final(self, subject: T, words: Sequence[TimedWord]) -> list[tuple[T, SafeText]]:
         """Take a final, in the order of speech; what may be published now comes back, oldest first."""
-        self._held.append(Held(subject, tuple(words), end_ms))
+        self._held.append(Held(subject, tuple(words)))
         self._upcoming = None
-        numbers = self._find()
-        if numbers.hold_first is not None:
-            return []
-        return self._release(numbers)
+        return self._release(self._find(self._context()))
 
     def settle(self, now_ms: int, *, speaking: bool) -> list[tuple[T, SafeText]]:
-        """Let go of what can be: the number was not gone on with, or not for long enough.
+        """Let go of what can be: it was not gone on with, or not for long enough.
 
         ``now_ms`` is the media time heard so far; ``speaking`` whether an utterance is open, whose newest partial
-        tells if it goes on with digits.
+        tells if it goes on.
         """
         if not self._held:
             return []
-        context, numbers = self._context(), self._find()
-        waited_ms = now_ms - context[numbers.open_stop - 1].end_ms
+        context = self._context()
+        found = self._find(context)
+        waited = found.open_stop == 0 or now_ms - context[found.open_stop - 1].end_ms >= self.hold_ms
         if not speaking:
-            return self._release(numbers) if waited_ms >= self.hold_ms else []
+            return self._release(self._find(context, ended=True)) if waited else []
         if self._upcoming is None:
             return []
-        # The last words of a partial may still change.
-        likely = find([word.text for word in (*context, *self._upcoming[:-LIKELY_TO_CHANGE])])
-        followed = likely.hold_first is None
-        unrelated = waited_ms >= self.hold_ms and not any(h.digits for h in hear([w.text for w in self._upcoming]))
-        # What follows may have made a card of it; where the number began is for the held words to say.
-        return self._release(replace(numbers, spans=likely.spans)) if followed or unrelated else []
+        out = self._release(self._find([*context, *self._upcoming[:-LIKELY_TO_CHANGE]]))
+        if self._held and waited and not any(heard.digits for heard in hear([w.text for w in self._upcoming])):
+            out += self.flush()
+        return out
 
     def flush(self) -> list[tuple[T, SafeText]]:
         """Nothing follows: let go of everything."""
-        return self._release(self._find()) if self._held else []
+        return self._release(self._find(self._context(), ended=True)) if self._held else []
 
     def _context(self) -> list[TimedWord]:
-        return [*self._before, *(word for held in self._held for word in held.words)]
+        return [*self._kept, *(word for held in self._held for word in held.words)]
 
-    def _find(self) -> Numbers:
-        return find([word.text for word in self._context()])
+    def _find(self, words: Sequence[TimedWord], *, ended: bool = False) -> Findings:
+        return find([word.text for word in words], self._asked, self._before, ended=ended)
 
-    def _release(self, numbers: Numbers) -> list[tuple[T, SafeText]]:
-        context = self._context()
+    def _release(self, found: Findings) -> list[tuple[T, SafeText]]:
+        """The finals that end before the first word that is waited for."""
         out: list[tuple[T, SafeText]] = []
-        at = len(self._before)
-        for held in self._held:
-            out.append((held.subject, _hide(held.words, numbers.spans, at)))
+        context = self._context()
+        at = len(self._kept)
+        while self._held and (found.wait_first is None or at + len(self._held[0].words) <= found.wait_first):
+            held = self._held.pop(0)
+            out.append((held.subject, self._hide(held.words, found, at, final=True)))
             at += len(held.words)
-        self._held.clear()
-        self._before = ()
-        if numbers.open_first is not None:
-            self._before = tuple(context[numbers.open_first :][-CONTEXT_WORDS:])
+        if out:
+            needed = max(found.needed_from(at), at - KEPT_WORDS)
+            self._asked, self.asks = found.asked_after(needed), found.asked_after(at)
+            self._before = (*self._before, *found.speech.raw[:needed])[-PHRASE_WORDS:]
+            self._kept = tuple(context[needed:at])
         return out
 
+    def _hidden(self, found: Findings) -> list[Span]:
+        return [span for span in found.spans if self.policy.hides(span.secret)]
 
-def _hide(words: Sequence[TimedWord], spans: Sequence[Span], offset: int) -> SafeText:
-    """The words with each span's replaced by its mark; ``offset`` is the place of the first in the spans' row."""
-    out: list[TimedWord] = []
-    redactions: list[Redaction] = []
-    length = 0
-    index = 0
-    while index < len(words):
-        span = next((s for s in spans if s.first <= index + offset < s.stop), None)
-        if span is None:
+    def _hide(self, words: Sequence[TimedWord], found: Findings, offset: int, *, final: bool) -> SafeText:
+        """The words with each span's replaced by its mark; ``offset`` is the first's place in what was searched."""
+        pieces = {first: (stop, span) for first, stop, span in _pieces(found, self._hidden(found), offset, len(words))}
+        out: list[TimedWord] = []
+        redactions: list[Redaction] = []
+        length = index = 0
+        while index < len(words):
             word = words[index]
-            index += 1
-        else:
-            stop = min(span.stop - offset, len(words))
-            last = words[stop - 1]
-            mark = MARKS[span.secret]
-            redactions.append(Redaction(span.secret, length, length + len(mark), words[index].start_ms, last.end_ms))
-            confidence = min(word.confidence for word in words[index:stop])
-            end_mark = last.text[-1] if last.text[-1:] in _TRAILING else ""
-            word = TimedWord(mark + end_mark, words[index].start_ms, last.end_ms, confidence)
+            stop, span = pieces.get(index, (index + 1, None))
+            if span is not None:
+                # A partial's number may not be whole yet, so that its last digits would be its first.
+                whole = final and span.stop - offset <= len(words)
+                mark = self.policy.mark(span.secret, span.digits if whole else "")
+                last = words[stop - 1]
+                redactions.append(Redaction(span.secret, length, length + len(mark), word.start_ms, last.end_ms))
+                confidence = min(w.confidence for w in words[index:stop])
+                end_mark = last.text[-1] if last.text[-1:] in _TRAILING else ""
+                word = TimedWord(mark + end_mark, word.start_ms, last.end_ms, confidence)
             index = stop
-        out.append(word)
-        length += len(word.text) + 1
-    return SafeText(tuple(out), tuple(redactions))
+            out.append(word)
+            length += len(word.text) + 1
+        return SafeText(tuple(out), tuple(redactions))
+
+
+def _pieces(found: Findings, spans: Sequence[Span], offset: int, size: int) -> list[tuple[int, int, Span]]:
+    """Each span's part in the words from ``offset``, without the fillers ("okay") where it is cut off."""
+    out: list[tuple[int, int, Span]] = []
+    for span in spans:
+        first, stop = max(span.first, offset), min(span.stop, offset + size)
+        while span.digits.isdecimal() and first < stop and found.speech.mere_filler(first):
+            first += 1
+        while span.digits.isdecimal() and first < stop and found.speech.mere_filler(stop - 1):
+            stop -= 1
+        if first < stop:
+            out.append((first - offset, stop - offset, span))
+    return out

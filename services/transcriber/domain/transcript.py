@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from services.transcriber.domain.chunks import LegIdentity
+from services.transcriber.domain.cues import Asked
 from services.transcriber.domain.redaction import SafeText
 from services.transcriber.domain.scheduling import DecodeJob
 
@@ -27,6 +28,8 @@ class Transcript:
     start_wall_ms: int | None
     audio_end_wall_ms: int
     decoded_wall_ms: int
+    asks: Asked | None = None
+    """What the other legs of the call may answer."""
 
 
 class LegStatus(StrEnum):
@@ -50,6 +53,8 @@ class LegMark:
     audio_ms: int = 0
     gap_ms: int = 0
     ended: bool = False
+    asked: Asked | None = None
+    """What the words to come may answer: they are hidden after a restart as they would have been without."""
 
 
 @dataclass(frozen=True, slots=True)

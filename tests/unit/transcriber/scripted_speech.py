@@ -64,6 +64,26 @@ class LoudnessDetector:
         self.resets += 1
 
 
+class RememberingDetector(LoudnessDetector):
+    """As slow to hear a voice as all that it has heard since it was last reset makes it, as recurrent ones are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._heard = self._loud = 0
+
+    def probabilities(self, pcm16: bytes) -> list[float]:
+        out: list[float] = []
+        for probability in super().probabilities(pcm16):
+            self._heard += 1
+            self._loud = self._loud + 1 if probability > 0.5 else 0
+            out.append(probability if self._loud > self._heard % 5 else 0.02)
+        return out
+
+    def reset(self) -> None:
+        super().reset()
+        self._heard = self._loud = 0
+
+
 class ScriptedEngine:
     """Reads the words back; ``fail`` may raise for a request."""
 
@@ -116,9 +136,12 @@ def chunks_of(pcm16: bytes, sizes_ms: Sequence[int], *, start_ms: int = 0, end: 
 class Session:
     """One leg with an engine that answers at once, in virtual time."""
 
-    def __init__(self, engine: ScriptedEngine, *, mark: LegMark | None = None, rules: EndpointRules | None = None):
+    def __init__(
+        self, engine: ScriptedEngine, *, mark: LegMark | None = None, rules: EndpointRules | None = None,
+        detector: LoudnessDetector | None = None,
+    ) -> None:  # fmt: skip
         self.engine = engine
-        self.detector = LoudnessDetector()
+        self.detector = detector or LoudnessDetector()
         self.leg = LegStream(IDENTITY, self.detector, rate_hz=RATE_HZ, rules=rules or EndpointRules(), mark=mark)
         self.queue = DecodeQueue()
         self.out: list[Transcript | LegFinished] = []

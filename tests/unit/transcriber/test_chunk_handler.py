@@ -220,6 +220,24 @@ def test_a_leg_without_audio_is_closed_then_timed_out_and_may_come_back() -> Non
     assert bench.publisher.records(TRANSCRIPTS_LEGS)[-1].utterances == 2
 
 
+def test_what_one_leg_asks_for_is_hidden_in_the_others_answer_of_the_same_call_and_after_a_restart() -> None:
+    agent = Script().pause(600).say("and what is your bank account number").pause(3_000)
+    asked = len(agent.words)
+    customer = Script(words=agent.words, spoken=[(0, 0)] * asked).pause(2_700).say("it is 73902812 thanks").pause(1_000)
+    both = sorted([*messages(agent), *messages(customer, leg="p-2~00000002")], key=lambda m: m.offset)
+    both = [Incoming(**{**_fields(m), "offset": i}) for i, m in enumerate(both)]
+    for stop in range(1, len(both), 3):
+        first = Bench(agent).play(both[:stop])
+        offset, note = first.handler.safe_offset(TOPIC, 0, stop), first.handler.note(TOPIC, 0)
+        second = Bench(agent)
+        second.handler.assigned(TOPIC, 0, note)
+        second.play(both[offset:])
+        said = first.said + second.said
+        assert said == ["and what is your bank account number", "it is [bank account] thanks"]
+    alone = Bench(agent).play(messages(customer, leg="p-2~00000002"))
+    assert alone.said == ["it is 73902812 thanks"]
+
+
 def test_no_more_audio_is_taken_while_finals_pile_up() -> None:
     bench = Bench(backlog=1)
     bench.pool.stuck = True

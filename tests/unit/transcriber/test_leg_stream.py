@@ -10,8 +10,15 @@ from hypothesis import strategies as st
 
 from services.chassis.errors import Transient
 from services.transcriber.domain.chunks import Role
-from services.transcriber.domain.transcript import LegStatus
-from tests.unit.transcriber.scripted_speech import IDENTITY, Script, ScriptedEngine, Session, chunks_of
+from services.transcriber.domain.transcript import LegMark, LegStatus
+from tests.unit.transcriber.scripted_speech import (
+    IDENTITY,
+    RememberingDetector,
+    Script,
+    ScriptedEngine,
+    Session,
+    chunks_of,
+)
 
 TALK = (
     Script()
@@ -192,6 +199,23 @@ def test_a_successor_loses_and_repeats_nothing(crash_at: int) -> None:
     assert ids == [t.utterance_id for t in whole.finals]
     assert first.said + second.said == whole.said
     assert second.finished[0].counts.utterances == len(whole.finals)
+
+
+@given(st.integers(0, 200))
+@settings(max_examples=40, deadline=None)
+def test_a_successor_cuts_speech_where_its_predecessor_would_have(crash_at: int) -> None:
+    """Though its voice detector has not heard what came before."""
+
+    def session(mark: LegMark | None = None) -> Session:
+        return Session(ScriptedEngine(TALK.words), mark=mark, detector=RememberingDetector())
+
+    chunks = chunks_of(TALK.pcm16(), [50])
+    whole = session().hear(chunks)
+    first = session().hear(chunks[:crash_at])
+    needed = first.leg.needed_offset
+    second = session(first.leg.mark).hear(chunks[needed or 0 :] if not first.leg.finished else [])
+    spans = [(t.utterance_id, t.end_ms) for t in (*first.finals, *second.finals)]
+    assert spans == [(t.utterance_id, t.end_ms) for t in whole.finals]
 
 
 def _renumbered(script: Script, from_word: int) -> bytes:
