@@ -80,6 +80,10 @@ class Simulator:
         reply = await self.http.post("/sim/faults", json={"drop_websockets": True})
         assert reply.json()["dropped_websockets"] == 1
 
+    async def lose_events(self, *, share: float | None) -> None:
+        """Let the gap be certain, however soon the client is back; None: no more."""
+        (await self.http.post("/sim/faults", json={"chances": {"event_lost": share}})).raise_for_status()
+
     async def connections(self) -> int:
         """How many WebSocket connections were made since the start."""
         return int((await self.http.get("/sim/state")).json()["counters"]["websocket_connections"])
@@ -216,9 +220,11 @@ async def test_what_a_failed_recovery_hid_is_read_by_rest(topics: Topics):
             await until("the call is answered", lambda: "Answered" in topics.codes(call_id))
             await sim.drop_websockets()
             await until("a new connection", lambda: sim.connected(2))
-            await sim.drop_websockets()
+            await sim.lose_events(share=1.0)
             await sim.hang_up(call_id)
+            await sim.drop_websockets()
             await until("the end, by REST", lambda: topics.codes(call_id)[-1] == "Disconnected")
+            await sim.lose_events(share=None)
             await sim.hang_up(before)
             await until("the other end, by WebSocket again", lambda: topics.codes(before)[-1] == "Disconnected")
 
