@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,40 +12,17 @@ import pytest
 import websockets
 
 from tests.peers.sip_ua import SipUa
+from tests.support.simulator import logged_in_simulator
 
 DEVICE = "801000000001"
-JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 @pytest.fixture
 async def sim() -> AsyncIterator[httpx.AsyncClient]:
     """A logged-in client of a simulator with real SIP."""
     settings = {"PORT": "0", "SIP_PORT": "0", "SIP_TLS_PORT": "0", "FAULTS": '{"error_shape": "both"}'}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "services.ringcentral_sim",
-        env={**os.environ, **{f"RINGCENTRAL_SIM_{k}": v for k, v in settings.items()}},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    async with asyncio.timeout(60):
-        ready = json.loads(await process.stdout.readline())
-    client = httpx.AsyncClient(base_url=ready["http"], trust_env=False, timeout=30)
-    try:
-        reply = await client.post(
-            "/restapi/oauth/token",
-            data={"grant_type": JWT_GRANT, "assertion": "sim-jwt-supervisor"},
-            auth=("sim-client-id", "sim-client-secret"),
-        )
-        client.headers["Authorization"] = f"Bearer {reply.json()['access_token']}"
+    async with logged_in_simulator(**settings) as client:
         yield client
-    finally:
-        await client.aclose()
-        process.terminate()
-        async with asyncio.timeout(30):
-            code = await process.wait()
-    assert code == 0
 
 
 async def _faults(sim: httpx.AsyncClient, **body: Any) -> None:

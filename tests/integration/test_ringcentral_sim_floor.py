@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 import websockets
+
+from tests.support.simulator import logged_in_simulator
 
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 SPEED = 50
@@ -21,31 +21,8 @@ SPEED = 50
 async def sim() -> AsyncIterator[httpx.AsyncClient]:
     """A logged-in client of a simulator on paper media, stopped by SIGTERM with exit status 0."""
     settings = {"PORT": "0", "SPEED": str(SPEED), "MEDIA": "paper", "RATE_LIGHT": "1000", "LOG_LEVEL": "warning"}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "services.ringcentral_sim",
-        env={**os.environ, **{f"RINGCENTRAL_SIM_{k}": v for k, v in settings.items()}},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    async with asyncio.timeout(60):
-        ready = json.loads(await process.stdout.readline())
-    client = httpx.AsyncClient(base_url=ready["http"], trust_env=False, timeout=30)
-    try:
-        reply = await client.post(
-            "/restapi/oauth/token",
-            data={"grant_type": JWT_GRANT, "assertion": "sim-jwt-supervisor"},
-            auth=("sim-client-id", "sim-client-secret"),
-        )
-        client.headers["Authorization"] = f"Bearer {reply.json()['access_token']}"
+    async with logged_in_simulator(**settings) as client:
         yield client
-    finally:
-        await client.aclose()
-        process.terminate()
-        async with asyncio.timeout(30):
-            code = await process.wait()
-    assert code == 0
 
 
 async def _subscribed(sim: httpx.AsyncClient) -> websockets.ClientConnection:
