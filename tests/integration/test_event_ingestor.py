@@ -91,6 +91,10 @@ class Simulator:
     async def connected(self, times: int) -> bool:
         return await self.connections() >= times
 
+    async def ready(self, health: str) -> bool:
+        """Whether the service at this address is ready: the ingestor is once its subscription is live."""
+        return (await self.http.get(f"{health}/readyz")).is_success
+
     async def answered(self, call_id: str) -> bool:
         return (await self.http.get(f"/sim/calls/{call_id}")).json()["answeredAt"] is not None
 
@@ -195,7 +199,7 @@ async def test_roster_calls_and_a_cut_socket_that_loses_and_repeats_nothing(topi
         await sim.hang_up(call_id)
         await until("the end", lambda: "Disconnected" in topics.codes(call_id))
 
-        assert (await sim.http.get(f"{health}/readyz")).status_code == 200
+        assert await sim.ready(health)
         metrics = (await sim.http.get(f"{health}/metrics")).text
         assert 'earshot_ingestor_connections_total{outcome="recovered"} 2.0' in metrics
 
@@ -212,7 +216,7 @@ async def test_what_a_failed_recovery_hid_is_read_by_rest(topics: Topics):
     async with simulator(WS_RECOVERY_TIMEOUT_S="0") as sim:
         before = await sim.call(BEN, duration_ms=60_000)
         await until("the first call is answered", lambda: sim.answered(before))
-        async with ingestor(sim, topics):
+        async with ingestor(sim, topics) as health:
             await until("a call that began before us", lambda: topics.codes(before) == ["Answered"])
             assert topics.of(before)[0].source == "rest"
 
@@ -225,6 +229,9 @@ async def test_what_a_failed_recovery_hid_is_read_by_rest(topics: Topics):
             await sim.drop_websockets()
             await until("the end, by REST", lambda: topics.codes(call_id)[-1] == "Disconnected")
             await sim.lose_events(share=None)
+            # REST may have been read before the subscription stood: only then do events come again.
+            await until("a third connection", lambda: sim.connected(3))
+            await until("its subscription", lambda: sim.ready(health))
             await sim.hang_up(before)
             await until("the other end, by WebSocket again", lambda: topics.codes(before)[-1] == "Disconnected")
 
