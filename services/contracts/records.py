@@ -191,6 +191,8 @@ class CallRecording(Struct, frozen=True, kw_only=True):
     """When it was closed. RFC 3339, UTC."""
     legs: tuple[str, ...] = ()
     """Legs in it."""
+    muted: tuple[MutedSpan, ...] = ()
+    """What is silent in it because the transcript hid what was said there, or has not heard it."""
 
 
 class CallState(Struct, frozen=True, kw_only=True):
@@ -404,6 +406,30 @@ class MediaLeg(Struct, frozen=True, kw_only=True):
     """Audio published."""
     lost_ms: Annotated[int, Meta(ge=0)] = 0
     """Audio missing between the first and the last packet."""
+
+
+class MutedSpan(Struct, frozen=True, kw_only=True):
+    """A muted stretch of one leg."""
+
+    leg_id: str
+    """The leg."""
+    type: Literal[
+        "payment_card",
+        "bank_account",
+        "iban",
+        "social_security",
+        "tax_number",
+        "phone",
+        "email",
+        "date_of_birth",
+        "other",
+        "untranscribed",
+    ]
+    """What was said, as in an utterance's redactions; `untranscribed`: nobody knows."""
+    start_ms: Annotated[int, Meta(ge=0)]
+    """Start on the call's media clock."""
+    end_ms: Annotated[int, Meta(ge=0)]
+    """Until when."""
 
 
 class Redaction(Struct, frozen=True, kw_only=True):
