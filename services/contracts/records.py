@@ -780,9 +780,11 @@ class Utterance(Struct, frozen=True, kw_only=True):
     audio_start_utc: Annotated[datetime, Meta(tz=True)] | None = None
     """Wall clock of start_ms."""
     text: str
-    """Redacted."""
+    """Redacted; numbers, dates, amounts and spelled names written as people write them."""
+    spoken_text: str = ""
+    """The same words as they were spoken, redacted alike, where they are written otherwise in `text`; else empty."""
     words: tuple[Word, ...] = ()
-    """Words, redacted alike."""
+    """Words of `text`, redacted alike."""
     confidence: Annotated[float, Meta(ge=0, le=1)] = 0
     """0 to 1."""
     language: str = "en"
