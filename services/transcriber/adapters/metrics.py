@@ -8,6 +8,7 @@ _BUCKETS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 
 DECODE_SECONDS = Histogram("earshot_decode_seconds", "Time of one decode.", ["kind"], buckets=_BUCKETS)
 DECODED_AUDIO_SECONDS = Counter("earshot_decoded_audio_seconds_total", "Audio given to the engine.", ["kind"])
+DECODE_BATCH = Histogram("earshot_decode_batch", "Decodes done together.", buckets=(1, 2, 3, 4, 6, 8, 12, 16, 32))
 DECODE_FAILED = Counter("earshot_decode_failed_total", "Decodes that raised.")
 FULL_WINDOWS = Counter("earshot_full_windows_total", "Decodes that a guard sent to the 30 s window.")
 JOBS_WAITING = Gauge("earshot_decode_jobs_waiting", "Decodes in the queue.")

@@ -231,7 +231,6 @@ class LegStream:
             captured_ms=end_ms + self._wall_minus_media_ms,
             pcm16=self._timeline.slice(spoken.start_ms, end_ms),
             rate_hz=self.rate_hz,
-            prefix=spoken.stabilizer.prefix if kind is Kind.PARTIAL else "",
         )
 
     def _partial(self, step_ms: int | None, out: list[Effect]) -> None:
