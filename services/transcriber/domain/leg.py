@@ -240,7 +240,7 @@ class LegStream:
         spoken.gap_ms += self._hearing.take_gap(ended.then.at_ms)
         spoken.end_wall_ms = self._hearing.wall_ms(ended.end_ms)
         self._closed.append(spoken)
-        if ended.cause is not Cause.SILENCE or spoken.speculated_ms is None:
+        if ended.cause not in (Cause.SILENCE, Cause.BREATH) or spoken.speculated_ms is None:
             spoken.speculated_ms = spoken.final = None
             out.append(CancelDecode(spoken.utterance_id))
             out.append(self._job(spoken, Kind.FINAL, ended.end_ms))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ class Sight:
                 self.final_ms.append(final_at[place[0]] - ends[theirs])
 
     def _changes(self, revisions: Sequence[Shown]) -> None:
-        for before, after in zip(revisions, revisions[1:], strict=False):
+        for before, after in itertools.pairwise(revisions):
             self.changed += len(before.words) - len(aligned(before.words, after.words))
         self.final_words += len(revisions[-1].words)
 
