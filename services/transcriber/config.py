@@ -75,7 +75,7 @@ class TranscriberSettings(ServiceSettings):
         description="encode only the speech and splice silence behind it; off: always 30 s windows",
     )
     partial_step_ms: int = Field(
-        1_000, ge=200, validation_alias="TRANSCRIBER_PARTIAL_STEP_MS", description="new speech between two partials"
+        700, ge=200, validation_alias="TRANSCRIBER_PARTIAL_STEP_MS", description="new speech between two partials"
     )
     partials_off_after_ms: int = Field(
         3_000,

@@ -40,6 +40,7 @@ from services.transcriber.domain.transcript import (
 )
 
 FIRST_PARTIAL_MS = 600
+PAUSING_FRAMES = 3
 DECODE_ATTEMPTS = 2
 
 
@@ -207,6 +208,8 @@ class LegStream:
         spoken = self._open
         if spoken is None or step_ms is None or spoken.partial_pending or spoken.speculated_ms is not None:
             return
+        if all(probability < self._rules.offset for probability in self._hearing.voice()[-PAUSING_FRAMES:]):
+            return  # a pause is coming, and with it a decode
         since_ms = spoken.partial_end_ms or spoken.start_ms + self._rules.pre_roll_ms
         framed_ms = self._hearing.framed_ms
         if framed_ms - since_ms >= (step_ms if spoken.partial_end_ms else FIRST_PARTIAL_MS):

@@ -17,7 +17,7 @@ class Kind(StrEnum):
     FINAL = "final"
 
 
-DEADLINE_MS = {Kind.FINAL: 300, Kind.SPECULATIVE: 350, Kind.PARTIAL: 1_000}
+DEADLINE_MS = {Kind.FINAL: 300, Kind.SPECULATIVE: 350, Kind.PARTIAL: 600}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,10 @@ class DecodeQueue:
 
 
 def partial_step_ms(lateness_ms: int, *, step_ms: int, off_after_ms: int) -> int | None:
-    """New speech to wait for before the next partial: wider as work gets late; None when partials are off."""
+    """New speech to wait for before the next partial: wider as work gets late; None when partials are off.
+
+    So partials are thinned out, and in the end left out, before finals are late.
+    """
     if lateness_ms > off_after_ms:
         return None
     return step_ms + max(0, lateness_ms)

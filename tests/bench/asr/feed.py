@@ -40,19 +40,32 @@ class Due:
 class Feed:
     """``slots`` calls at a time until ``until_ms``; where one ends, the slot's next begins. Seeded."""
 
-    def __init__(self, calls: Sequence[Call], *, legs: int, until_ms: int, seed: int = 7) -> None:
-        """Spread the calls so that at any time some begin, some end and most are in the middle."""
+    def __init__(
+        self,
+        calls: Sequence[Call],
+        *,
+        legs: int,
+        until_ms: int,
+        seed: int = 7,
+        runs_on: bool = True,
+        from_start: bool = False,
+    ) -> None:
+        """Spread the calls so that at any time some begin, some end and most are in the middle.
+
+        Without ``runs_on`` a slot's call is not followed by another; ``from_start`` plays each from its beginning.
+        """
         self.playing: dict[str, Playing] = {}
         chance = random.Random(seed)
         self._number = 0
         self._until_ms = until_ms
+        self._runs_on = runs_on
         streams = []
         slot = 0
         while legs > 0:
             call = calls[slot % len(calls)]
             taken = Call(call.name, call.legs[:legs])
             legs -= len(taken.legs)
-            from_ms = int(chance.random() * max(leg.duration_ms for leg in call.legs))
+            from_ms = 0 if from_start else int(chance.random() * max(leg.duration_ms for leg in call.legs))
             streams.append(self._slot(slot, taken, _between_words(taken, from_ms), chance.randrange(CHUNK_MS)))
             slot += 1
         self._due = heapq.merge(*streams)
@@ -67,6 +80,8 @@ class Feed:
             playing = cut(call, from_ms)
             yield from self._call(f"s-{slot}-{turn}", playing, at_ms)
             at_ms += max(leg.duration_ms for leg in playing.legs) + CHUNK_MS
+            if not self._runs_on:
+                return
             from_ms, turn = 0, turn + 1
 
     def _call(self, call_id: str, call: Call, at_ms: int) -> Iterator[Due]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import quantiles
@@ -14,6 +12,8 @@ import jiwer
 from services.cli.domain.accuracy import aligned, comparable
 from tests.bench.asr.feed import Playing
 from tests.bench.asr.screen import Shown
+
+LOOK_AHEAD = 60
 
 
 def error_rate(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -47,33 +47,45 @@ class Sight:
     def add(self, playing: Playing, shown: Sequence[Shown], *, from_ms: int, until_ms: int) -> None:
         """Count a leg's words that ended within a stretch of the feed.
 
-        A word counts as seen at the first revision of its utterance that held it where the final has it.
+        A word counts as seen when first it stood, behind the finals, where the transcript has it in the end. What was
+        shown and is not there any more in the next state of the screen has changed.
         """
-        revisions: dict[str, list[Shown]] = defaultdict(list)
+        transcript = [word for item in shown if item.final for word in item.words]
+        seen_ms: list[int | None] = [None] * len(transcript)
+        final_ms: list[int] = []
+        open_words: dict[str, tuple[str, ...]] = {}
         for item in shown:
-            revisions[item.utterance_id].append(item)
-        finals = [item for item in shown if item.final]
-        places = [(item.utterance_id, at) for item in finals for at in range(len(item.words))]
-        heard = [word for item in finals for word in item.words]
-        first_seen: dict[tuple[str, int], int] = {}
-        for item in finals:
-            for revision in revisions[item.utterance_id]:
-                for index in aligned(item.words, revision.words):
-                    first_seen.setdefault((item.utterance_id, index), revision.at_ms)
-            self._changes(revisions[item.utterance_id])
-        final_at = {item.utterance_id: item.at_ms for item in finals}
+            before = [word for words in open_words.values() for word in words]
+            known = len(final_ms)
+            if item.final:
+                open_words.pop(item.utterance_id, None)
+                final_ms += [item.at_ms] * len(item.words)
+            else:
+                open_words[item.utterance_id] = item.words
+            now = [word for words in open_words.values() for word in words]
+            ahead = transcript[len(final_ms) : len(final_ms) + len(now) + LOOK_AHEAD]
+            for index in aligned(ahead, now):
+                place = len(final_ms) + index
+                seen_ms[place] = item.at_ms if seen_ms[place] is None else seen_ms[place]
+            self.changed += len(before) - len(aligned(before, [*transcript[known : len(final_ms)], *now]))
+        self.final_words += len(transcript)
         ends = [playing.began_ms + word.end_ms for word in playing.leg.words]
         self.spoken += sum(from_ms <= end_ms < until_ms for end_ms in ends)
-        for mine, theirs in aligned(heard, [word.text for word in playing.leg.words]).items():
+        for mine, theirs in aligned(transcript, [word.text for word in playing.leg.words]).items():
             if from_ms <= ends[theirs] < until_ms:
-                place = places[mine]
-                self.partial_ms.append(first_seen.get(place, final_at[place[0]]) - ends[theirs])
-                self.final_ms.append(final_at[place[0]] - ends[theirs])
+                first_ms = seen_ms[mine]
+                self.partial_ms.append((final_ms[mine] if first_ms is None else first_ms) - ends[theirs])
+                self.final_ms.append(final_ms[mine] - ends[theirs])
 
-    def _changes(self, revisions: Sequence[Shown]) -> None:
-        for before, after in itertools.pairwise(revisions):
-            self.changed += len(before.words) - len(aligned(before.words, after.words))
-        self.final_words += len(revisions[-1].words)
+    def plus(self, other: Sight) -> Sight:
+        """Both together."""
+        return Sight(
+            self.partial_ms + other.partial_ms,
+            self.final_ms + other.final_ms,
+            self.spoken + other.spoken,
+            self.changed + other.changed,
+            self.final_words + other.final_words,
+        )
 
     def figures(self) -> dict[str, Any]:
         """As they go into the results; latencies in seconds from a word's end."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from services.chassis.errors import Backpressure
 from services.transcriber.adapters.chunk_handler import ChunkHandler
-from services.transcriber.adapters.decode_pool import BATCH, Answer, Decoder
+from services.transcriber.adapters.decode_pool import Answer, Decoder
 from services.transcriber.adapters.silero import SileroModel
 from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.adapters.whisper_engine import WhisperEngine
@@ -126,12 +126,12 @@ class SequentialPool:
 class VirtualRun:
     """One pass over a feed."""
 
-    def __init__(self, engine: WhisperEngine, settings: TranscriberSettings, *, batch: int = BATCH) -> None:
+    def __init__(self, engine: WhisperEngine, settings: TranscriberSettings, *, stages: Stages | None = None) -> None:
         """Wire as the service does."""
         self.clock = VirtualClock()
-        self.stages = Stages()
+        self.stages = stages or Stages()
         self.screen = Screen(lambda: int(self.clock.ms))
-        self.pool = SequentialPool(engine, self.clock, batch=batch)
+        self.pool = SequentialPool(engine, self.clock, batch=settings.decode_batch)
         model = SileroModel()
         self._handler = ChunkHandler(
             detectors=lambda rate_hz: _Timed(model.detector(rate_hz), self.stages),
