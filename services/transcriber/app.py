@@ -47,6 +47,8 @@ def main(service: Service[TranscriberSettings]) -> None:
         workers=settings.decode_threads,
         short_windows=settings.short_windows,
         device=settings.device,
+        languages=settings.spoken_languages,
+        hot_words=settings.vocabulary,
     )
     service.health.ready("model")
     log.info("model_loaded", model=settings.model_name, version=engine.identity.version)
@@ -111,6 +113,7 @@ def leg_limits(settings: TranscriberSettings) -> LegLimits:
         partial_step_ms=settings.partial_step_ms,
         partials_off_after_ms=settings.partials_off_after_ms,
         number_hold_ms=settings.number_hold_ms,
+        languages=settings.spoken_languages,
         redact=read_policy(settings.redact),
         backlog=settings.backlog,
         quiet_ms=settings.leg_quiet_ms,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from services.chassis.settings import ServiceSettings
 from services.transcriber.domain.policy import read_policy
@@ -69,6 +69,17 @@ class TranscriberSettings(ServiceSettings):
         validation_alias="TRANSCRIBER_DECODE_BATCH",
         description="most decodes done together: about 8 on a CPU, 32 on a GPU",
     )
+    languages: str = Field(
+        "en",
+        validation_alias="TRANSCRIBER_LANGUAGES",
+        description="what is spoken: one language (en), some (en,fr) of which each leg's first seconds tell, or empty"
+        " for any; others than en need a multilingual model such as base",
+    )
+    vocabulary: str = Field(
+        "",
+        validation_alias="TRANSCRIBER_VOCABULARY",
+        description="names and terms to expect, such as `Harbor Internet, Emilie`; not with tiny.en, which gets worse",
+    )
     short_windows: bool = Field(
         True,
         validation_alias="TRANSCRIBER_SHORT_WINDOWS",
@@ -111,6 +122,20 @@ class TranscriberSettings(ServiceSettings):
     leg_timeout_ms: int = Field(
         300_000, ge=1_000, validation_alias="TRANSCRIBER_LEG_TIMEOUT_MS", description="no audio for so long ends a leg"
     )
+
+    @property
+    def spoken_languages(self) -> tuple[str, ...]:
+        """Of `languages`."""
+        return tuple(filter(None, (name.strip() for name in self.languages.split(","))))
+
+    @model_validator(mode="after")
+    def _fit_the_model(self) -> Self:
+        if self.model_name.endswith(".en"):
+            if self.spoken_languages != ("en",):
+                raise ValueError(f"TRANSCRIBER_LANGUAGES: {self.model_name} knows English alone; base knows others")
+            if self.vocabulary:
+                raise ValueError(f"TRANSCRIBER_VOCABULARY: {self.model_name} gets worse with one; base gets better")
+        return self
 
     @field_validator("redact")
     @classmethod

@@ -62,6 +62,12 @@ class _Decode:
     full_window: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Tongue:
+    language: str
+    probability: float = 0.0
+
+
 class WhisperEngine:
     """A ``BatchRecognizer``. One model a process; CTranslate2 serves ``workers`` threads at once."""
 
@@ -74,17 +80,26 @@ class WhisperEngine:
         workers: int,
         short_windows: bool,
         device: str = "cpu",
+        languages: Sequence[str] = ("en",),
+        hot_words: str = "",
         stage: Stage = lambda _: nullcontext(),
     ) -> None:
         """Load the weights (about a second) and make the silence tail (about a second more).
 
+        ``languages`` are those spoken: where there are several, or none are named, a request without one is decoded in
+        the likeliest. ``hot_words`` are names and terms to expect; tiny.en is worse with any.
         ``stage`` is entered around each stage of the work, by name: front, encode, decode, align.
         """
         self._model = ctranslate2.models.Whisper(
             str(model_dir), device=device, compute_type=compute_type, inter_threads=workers, intra_threads=1
         )
         vocabulary = tokenizers.Tokenizer.from_file(str(model_dir / "tokenizer.json"))
-        self._tokenizer = Tokenizer(vocabulary, self._model.is_multilingual, task="transcribe", language="en")
+        self._multilingual = self._model.is_multilingual
+        self._languages = tuple(languages) if self._multilingual else ("en",)
+        self._vocabulary = vocabulary
+        self._tokenizers: dict[str, Tokenizer] = {}
+        self._tokenizer = self._in(self._languages[0] if self._languages else "en")
+        self._context = [self._tokenizer.sot_prev, *self._tokenizer.encode(" " + hot_words)] if hot_words else []
         self._features = FeatureExtractor(feature_size=self._model.n_mels)
         self._identity = EngineIdentity("faster-whisper", model_name, ctranslate2.__version__)
         self._digits = frozenset(
@@ -97,6 +112,13 @@ class WhisperEngine:
     def identity(self) -> EngineIdentity:
         """What made the transcripts."""
         return self._identity
+
+    def _in(self, language: str) -> Tokenizer:
+        known = self._tokenizers.get(language)
+        if known is None:
+            known = Tokenizer(self._vocabulary, self._multilingual, task="transcribe", language=language)
+            self._tokenizers[language] = known
+        return known
 
     def recognize(self, request: RecognitionRequest) -> Recognition:
         """Decode one stretch of speech of at most 28 seconds. Raises Transient when the library fails."""
@@ -122,23 +144,25 @@ class WhisperEngine:
         if tail is None:
             return [self._full(heard, request) for heard, request in zip(samples, requests, strict=True)]
         states = self._short_states(samples, requests[0].quality, tail)
-        decodes = self._generate(states, requests)
+        tongues = self._tongues(states, requests)
+        decodes = self._generate(states, requests, tongues)
         out: list[Recognition] = []
         for number, (heard, request, decode) in enumerate(zip(samples, requests, decodes, strict=True)):
             if suspicious(decode.tokens, request.duration_ms, ended=decode.ended):
                 out.append(self._full(heard, request))
             else:
-                out.append(self._recognition(states[number : number + 1], decode, request))
+                out.append(self._recognition(states[number : number + 1], decode, request, tongues[number]))
         return out
 
     def _full(self, samples: Samples, request: RecognitionRequest) -> Recognition:
         """On the 30 s window; what loops even there is cut."""
         states = self._encode_full(samples)
-        (decode,) = self._generate(states, [request])
+        tongues = self._tongues(states, [request])
+        (decode,) = self._generate(states, [request], tongues)
         loop = loop_start(decode.tokens, self._digits)
         tokens = decode.tokens if loop is None else decode.tokens[:loop]
         whole = _Decode(tokens, decode.score, decode.no_speech, decode.ended, full_window=True)
-        return self._recognition(states, whole, request)
+        return self._recognition(states, whole, request, tongues[0])
 
     def _mel(self, samples: Samples, frames: int) -> Samples:
         with self._stage("front"):
@@ -163,16 +187,38 @@ class WhisperEngine:
         length = _final_states(longest) if quality is Quality.FINAL else min(longest + PARTIAL_TAIL_STATES, FULL_STATES)
         return np.stack([_spliced(states, tail, length) for states in own])
 
-    def _generate(self, states: States, requests: Sequence[RecognitionRequest]) -> list[_Decode]:
+    def _tongues(self, states: States, requests: Sequence[RecognitionRequest]) -> list[_Tongue]:
+        """The language of each, which is heard where it is neither known nor the only one."""
+        only = self._languages[0] if len(self._languages) == 1 else ""
+        told = [_Tongue(request.language or only) for request in requests]
+        if not self._multilingual:
+            return [_Tongue("en")] * len(requests)
+        unknown = [number for number, tongue in enumerate(told) if not tongue.language]
+        if unknown:
+            with self._stage("decode"):
+                view = ctranslate2.StorageView.from_array(np.ascontiguousarray(states[unknown]))
+                ranked = self._model.detect_language(view)
+            for number, ranking in zip(unknown, ranked, strict=True):
+                named = [(token.strip("<|>"), probability) for token, probability in ranking]
+                among = [one for one in named if not self._languages or one[0] in self._languages]
+                told[number] = _Tongue(*max(among, key=lambda one: one[1]))
+        return told
+
+    def _generate(
+        self, states: States, requests: Sequence[RecognitionRequest], tongues: Sequence[_Tongue]
+    ) -> list[_Decode]:
         limits = [min(token_limit(request.duration_ms) + 1, MOST_TOKENS) for request in requests]
-        prompt = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
+        prompts = [
+            [*self._context, *self._in(tongue.language).sot_sequence, self._tokenizer.no_timestamps]
+            for tongue in tongues
+        ]
         with self._stage("decode"):
             results = self._model.generate(
                 ctranslate2.StorageView.from_array(states),
-                [prompt] * len(requests),
+                prompts,
                 beam_size=BEAM[requests[0].quality],
                 # The library ends at half of it.
-                max_length=2 * max(limits),
+                max_length=min(2 * max(limits) + len(self._context), 2 * MOST_TOKENS),
                 return_scores=True,
                 return_no_speech_prob=True,
                 suppress_tokens=[-1],
@@ -183,25 +229,31 @@ class WhisperEngine:
         heard = tuple(token for token in result.sequences_ids[0] if token < self._tokenizer.eot)
         return _Decode(heard, result.scores[0], result.no_speech_prob, ended=len(heard) < limit)
 
-    def _recognition(self, states: States, decode: _Decode, request: RecognitionRequest) -> Recognition:
+    def _recognition(
+        self, states: States, decode: _Decode, request: RecognitionRequest, tongue: _Tongue
+    ) -> Recognition:
         return Recognition(
-            words=self._words(states, decode, request),
+            words=self._words(states, decode, request, self._in(tongue.language)),
             no_speech=decode.no_speech,
             mean_log_probability=decode.score,
             full_window=decode.full_window,
+            language=tongue.language,
+            language_probability=tongue.probability,
         )
 
-    def _words(self, states: States, decode: _Decode, request: RecognitionRequest) -> tuple[RecognizedWord, ...]:
+    def _words(
+        self, states: States, decode: _Decode, request: RecognitionRequest, tokenizer: Tokenizer
+    ) -> tuple[RecognizedWord, ...]:
         tokens = list(decode.tokens)
         if not tokens:
             return ()
         if request.quality is Quality.PARTIAL:
-            return spread_words(self._tokenizer, tokens, request.duration_ms, float(np.exp(decode.score)))
+            return spread_words(tokenizer, tokens, request.duration_ms, float(np.exp(decode.score)))
         frames = max(2, request.duration_ms * FRAMES_PER_S // 1000)
         with self._stage("align"):
             view = ctranslate2.StorageView.from_array(np.ascontiguousarray(states))
-            aligned = self._model.align(view, self._tokenizer.sot_sequence, [tokens], frames)[0]
-        return aligned_words(self._tokenizer, tokens, aligned, request.duration_ms)
+            aligned = self._model.align(view, tokenizer.sot_sequence, [tokens], frames)[0]
+        return aligned_words(tokenizer, tokens, aligned, request.duration_ms)
 
 
 def _own_frames(seconds: float, quality: Quality) -> int:

@@ -32,11 +32,12 @@ class DecodeJob:
     captured_ms: int
     pcm16: bytes
     rate_hz: int
+    language: str = ""
 
     def request(self) -> RecognitionRequest:
         """What the engine is asked."""
         quality = Quality.PARTIAL if self.kind is Kind.PARTIAL else Quality.FINAL
-        return RecognitionRequest(pcm16=self.pcm16, rate_hz=self.rate_hz, quality=quality)
+        return RecognitionRequest(pcm16=self.pcm16, rate_hz=self.rate_hz, quality=quality, language=self.language)
 
 
 class DecodeQueue:
