@@ -125,6 +125,8 @@ class Recorder:
             return
         if message.topic.name == TRANSCRIPTS_FINAL.name:
             final = decode(TRANSCRIPTS_FINAL, message.value)
+            if not final.text:  # takes back a partial; the leg's end does not count it
+                return
             hidden = tuple(Muted(r.type, r.start_ms, r.end_ms) for r in final.redactions)
             transcripts = self._transcripts(final.call_id, message)
             known = transcripts.get(final.leg_id, LegTranscript())

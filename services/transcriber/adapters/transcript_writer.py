@@ -15,8 +15,6 @@ from services.transcriber.domain.formatting.writing import write
 from services.transcriber.domain.recognition import EngineIdentity
 from services.transcriber.domain.transcript import LegFinished, Transcript
 
-LANGUAGE = "en"
-
 
 class TranscriptWriter:
     """Publishes; the caller flushes or commits."""
@@ -41,7 +39,7 @@ class TranscriptWriter:
 
     def finish(self, finished: LegFinished) -> None:
         """Say that a leg has no more finals."""
-        identity, counts = finished.identity, finished.counts
+        identity, counts = finished.identity, finished.mark
         record = records.TranscriptLeg(
             call_id=identity.call_id,
             leg_id=identity.leg_id,
@@ -50,8 +48,9 @@ class TranscriptWriter:
             at=self._clock.now(),
             utterances=counts.utterances,
             words=counts.words,
-            audio_ms=counts.audio_ms,
-            gap_ms=counts.gap_ms,
+            audio_ms=finished.audio_ms,
+            gap_ms=finished.gap_ms,
+            unreadable_chunks=counts.unreadable,
             reason=finished.reason,
         )
         event_id = f"{identity.leg_id}/{finished.status.value}"
@@ -59,7 +58,7 @@ class TranscriptWriter:
 
     def _utterance(self, transcript: Transcript) -> records.Utterance:
         identity = transcript.identity
-        written = write(transcript.safe, LANGUAGE, final=transcript.is_final)
+        written = write(transcript.safe, transcript.language, final=transcript.is_final)
         safe = written.safe
         start = transcript.start_wall_ms
         return records.Utterance(
@@ -87,7 +86,7 @@ class TranscriptWriter:
                 for word in safe.words
             ),
             confidence=_unit(transcript.confidence),
-            language=LANGUAGE,
+            language=transcript.language,
             redactions=tuple(
                 records.Redaction(
                     type=hidden.secret.value,

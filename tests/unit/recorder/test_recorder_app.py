@@ -60,9 +60,11 @@ class Bench:
         fact = CallLifecycle(event_id="s-1:ended", call_id="s-1", type="ended", at=AT)
         return self.message(CALLS_LIFECYCLE, encode(fact), ())
 
-    def final(self, role: str, start_ms: int, end_ms: int, *hidden: tuple[str, int, int]) -> Incoming:
+    def final(
+        self, role: str, start_ms: int, end_ms: int, *hidden: tuple[str, int, int], text: str = "yes"
+    ) -> Incoming:
         utterance = Utterance(
-            call_id="s-1", leg_id=role, utterance_id=f"{role}@{start_ms}", revision=0, is_final=True, text="",
+            call_id="s-1", leg_id=role, utterance_id=f"{role}@{start_ms}", revision=0, is_final=True, text=text,
             start_ms=start_ms, end_ms=end_ms, role="agent", engine=Engine(name="whisper", model="tiny.en"),
             redactions=tuple(Redaction(type=t, start=0, end=0, start_ms=a, end_ms=b) for t, a, b in hidden),  # type: ignore[arg-type]
             timing=Timing(audio_end=AT, decoded=AT, published=AT),
@@ -168,7 +170,8 @@ def test_what_the_transcript_hid_is_silent_on_its_leg_alone(muting: Bench) -> No
     play(muting, two_legs(muting))
     assert muting.publisher.records(CALLS_RECORDINGS) == []
     # The leg's end may be read before its last final.
-    play(muting, [muting.leg_end("agent", 0), muting.leg_end("customer", 1)])
+    nothing = muting.final("customer", 50, 90, text="")
+    play(muting, [muting.leg_end("agent", 0), muting.leg_end("customer", 1), nothing])
     assert muting.publisher.records(CALLS_RECORDINGS) == []
     play(muting, [final])
     assert silent_ms(muting) == ([], list(range(250, 550)))

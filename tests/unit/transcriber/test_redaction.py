@@ -176,6 +176,14 @@ def test_a_partial_ends_before_what_may_become_private() -> None:
     assert stream.partial(_timed("I have 2")).text == "I have"
     assert stream.partial(_timed("my email is john dot")).text == "my email is"
     assert stream.partial(_timed("I was born in March")).text == "I was born in"
+    assert stream.partial(_timed("my date of birth is the first")).text == "my date of birth is the"
+    assert stream.partial(_timed("the email is contact")).text == "the email is"
+
+
+def test_numbers_are_heard_in_the_language_that_is_spoken() -> None:
+    said = "c'est quatre-vingt-dix douze trente-quatre cinquante-six soixante-dix-huit quatorze quinze onze merci"
+    assert _play(RedactionStream(language="fr"), [said]) == ["c'est [number] merci"]
+    assert _play(RedactionStream(), [said]) == [said]
 
 
 def test_a_question_on_the_other_leg_tells_what_the_answer_is() -> None:
@@ -217,11 +225,11 @@ def test_a_policy_that_cannot_be_read_says_why(text: str) -> None:
 def test_what_was_asked_survives_in_the_commits_note() -> None:
     marks = PartitionMarks()
     asked = Asked(Topic.SOCIAL, strong=True, age=3, direct=False, follows_number=True)
-    marks.put("a", LegMark(done_ms=5, asked=asked), 7)
-    marks.put("b", LegMark(done_ms=6), 8)
-    again = read_note(marks.note())
-    assert again.get("a") == LegMark(done_ms=5, asked=asked)
-    assert again.get("b") == LegMark(done_ms=6)
+    marks.put("a", LegMark(words=5, asked=asked), 7)
+    marks.put("b", LegMark(words=6), 8)
+    again = read_note(marks.note()[0])
+    assert again.get("a") == LegMark(words=5, asked=asked)
+    assert again.get("b") == LegMark(words=6)
 
 
 def _shown_prefix(text: str, digits: str) -> int:

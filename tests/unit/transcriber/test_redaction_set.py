@@ -40,7 +40,7 @@ def recut(sequence: Spoken, sizes: list[int]) -> Spoken:
             count = len(words) if other else next(size)
             turns.append(Turn(tuple(words[:count]), other))
             words = words[count:]
-    return Spoken(sequence.id, tuple(turns))
+    return Spoken(sequence.id, tuple(turns), sequence.language)
 
 
 @given(

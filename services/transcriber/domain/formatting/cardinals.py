@@ -36,6 +36,10 @@ class Cardinals:
         """Whether a word is nothing but number words, or digits."""
         return word.isdecimal() or (bool(word) and all(part in self._parts for part in self._split(word)))
 
+    def value(self, word: str) -> int | None:
+        """What a single word with its hyphens is ("quatre-vingt-dix")."""
+        return self._value(self._split(word))
+
     def read(self, row: Row, index: int) -> Cardinal | None:
         """The longest number that begins at a word."""
         if row.at(index).isdecimal():
