@@ -13,6 +13,8 @@ SUITES = {
     "asr": "tests.bench.asr.suite",
     "coverage": "tests.bench.coverage.suite",
     "redaction": "tests.bench.redaction",
+    "ghosts": "tests.bench.ghosts",
+    "languages": "tests.bench.languages",
 }
 
 
