@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import datetime
 from typing import Any
 
 import structlog
 
-from services.chassis.errors import Fatal
+from services.chassis.errors import Fatal, Transient
 from services.chassis.publisher import KafkaPublisher
 from services.chassis.ringcentral import RingCentralClient, RingCentralRefused
 from services.chassis.service import Service, run_async
+from services.chassis.topic_admin import newest_record_at
 from services.chassis.topic_view import TopicView
-from services.contracts.topics import MONITORING_ROSTER
+from services.contracts.topics import MONITORING_ROSTER, TELEPHONY_EVENTS
 from services.event_ingestor.adapters import metrics
+from services.event_ingestor.adapters.call_log import CallLog
 from services.event_ingestor.adapters.event_publisher import EventPublisher
 from services.event_ingestor.adapters.gateway import Gateway
 from services.event_ingestor.adapters.hydration import Hydrator, unhurried
+from services.event_ingestor.adapters.reconciliation import Reconciler
 from services.event_ingestor.adapters.roster_source import RosterSource
 from services.event_ingestor.adapters.roster_topic import StoredRoster, publish_roster
 from services.event_ingestor.adapters.sessions import Sessions
@@ -60,8 +64,14 @@ async def _run(service: Service[EventIngestorSettings], stop: asyncio.Event) -> 
     try:
         known = await _stored_roster(service, stop)
         health.ready("publisher")
+        reconciler = Reconciler(
+            CallLog(client), events, calls, clock, watched=lambda: subscription.watched,
+            deaf=lambda: not subscription.live, since=await asyncio.to_thread(_last_event, service),
+            every_ms=settings.call_log_ms, lookback_ms=settings.call_log_lookback_ms,
+        )  # fmt: skip
         roster = _follow_roster(service, RosterSource(client, clock), publisher, subscription, known)
-        await _until_stopped(stop, roster, subscription.run(), hydrator.run(), _watch_publisher(publisher))
+        work = (subscription.run(), hydrator.run(), reconciler.run())
+        await _until_stopped(stop, roster, *work, _watch_publisher(publisher))
     finally:
         await asyncio.to_thread(client.close)
         flushed = await asyncio.to_thread(publisher.close)
@@ -81,6 +91,16 @@ async def _stored_roster(service: Service[EventIngestorSettings], stop: asyncio.
     finally:
         await asyncio.to_thread(view.stop)
     return stored.entries
+
+
+def _last_event(service: Service[EventIngestorSettings]) -> datetime:
+    """When the newest event was published; now when there is none, or the broker cannot say. Blocking."""
+    try:
+        newest = newest_record_at(service.settings, TELEPHONY_EVENTS)
+    except Transient as error:
+        log.warning("last_event_unknown", reason=str(error))
+        newest = None
+    return newest or service.clock.now()
 
 
 async def _follow_roster(

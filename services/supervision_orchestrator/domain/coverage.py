@@ -26,15 +26,13 @@ FAILURES: dict[str, Reason] = {
 
 
 EVENTS_MISSED = "events_missed"
-"""The call was over when the first thing was heard of it: nobody can say whether it was answered."""
+"""An agent's part of the call was over when the first thing was heard of it: the company was not told in time."""
 
 
 def outcome_of(state: CallState, ended_at: datetime, policy: Policy) -> Outcome:
     """The terminal account of a call that ended at `ended_at`."""
-    if state.answered_at is None and state.failure is not None and state.failure.detail == EVENTS_MISSED:
-        return Outcome(reason="error", detail=EVENTS_MISSED)
     if state.answered_at is None:
-        return Outcome(reason="not_answered")
+        return Outcome(reason="error", detail=EVENTS_MISSED) if state.unseen else Outcome(reason="not_answered")
     window = (state.answered_at, max(ended_at, state.answered_at))
     duration_ms = elapsed_ms(*window)
     spans = [*state.spans, *open_spans(state, window[1])]
