@@ -50,6 +50,7 @@ class RingCentralClient:
         self._clock = clock or SystemClock()
         self._jwt = jwt or settings.ringcentral_jwt
         self._on_limits = on_limits
+        self._owner_id = ""
         self._platform = Platform(
             TimedClient(settings.ringcentral_timeout_ms, adapter),
             settings.ringcentral_client_id,
@@ -88,6 +89,11 @@ class RingCentralClient:
     def websocket_token(self) -> dict[str, Any]:
         """`{"uri", "ws_access_token", "expires_in"}` for one WebSocket connection; both are secret together."""
         return self.post(WSTOKEN_PATH)
+
+    def owner_id(self) -> str:
+        """The extension that the credentials belong to, as the login told; "" when it did not."""
+        self._login.token()
+        return self._owner_id
 
     def close(self) -> None:
         """Give the session back to RingCentral (five a user are allowed); failures do not matter."""
@@ -148,6 +154,7 @@ class RingCentralClient:
             token = body.get("access_token")
             if not isinstance(token, str) or not token:
                 raise RingCentralRefused(NO_REPLY, request=login_route)
+            self._owner_id = str(body.get("owner_id") or "")
             log.info("ringcentral_logged_in")
             return token, float(body.get("expires_in") or DEFAULT_TTL_S)
         raise self._refusal(failed, login_route)

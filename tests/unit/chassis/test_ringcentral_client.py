@@ -107,6 +107,15 @@ def test_401_logs_in_again_and_retries_once():
     assert (error.status, error.error_code, error.retryable, len(fake.requests)) == (401, "OAU-213", False, 2)
 
 
+def test_the_login_tells_whose_credentials_these_are():
+    fake = FakeRingCentral()
+    fake.token_answers = [reply(200, {"access_token": "AT-secret-1", "owner_id": 700200300})]
+    client = client_of(fake)
+    assert [client.owner_id(), client.owner_id()] == ["700200300", "700200300"]
+    assert (len(fake.logins), fake.requests) == (1, [])
+    assert client_of(FakeRingCentral()).owner_id() == ""
+
+
 def test_threads_share_one_login():
     gate = threading.Barrier(4)
     fake = FakeRingCentral(*[reply(200) for _ in range(4)])
