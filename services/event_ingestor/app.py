@@ -34,6 +34,7 @@ from services.event_ingestor.domain.roster import Entry, diff, monitored
 log = structlog.get_logger()
 # Half of RingCentral's 40 medium requests a minute, so that others of the same identity have the rest.
 MS_PER_MEDIUM_REQUEST = 3_000
+ROSTER_RETRY_MS = 2_000
 
 
 def main(service: Service[EventIngestorSettings]) -> None:
@@ -107,15 +108,21 @@ async def _follow_roster(
     service: Service[EventIngestorSettings], source: RosterSource, publisher: KafkaPublisher,
     subscription: Subscription, known: dict[str, Entry],
 ) -> None:  # fmt: skip
+    if monitored(known):  # calls go on while the groups are read again
+        await subscription.watch(monitored(known))
+    failures = 0
     while True:
         wait_ms = service.settings.roster_refresh_ms
         try:
             roster = await asyncio.to_thread(source.read)
         except RingCentralRefused as refusal:
-            wait_ms = max(wait_ms, refusal.retry_after_ms)
+            soon_ms = max(ROSTER_RETRY_MS * 2**failures, source.requests * MS_PER_MEDIUM_REQUEST)
+            wait_ms = max(min(wait_ms, soon_ms), refusal.retry_after_ms)
+            failures += 1
             log.warning("roster_not_read", status=refusal.status, error_code=refusal.error_code)
             service.health.waiting("rest", f"monitoring groups: {refusal.status or 'no reply'} {refusal.error_code}")
         else:
+            failures = 0
             service.health.ready("rest")
             changed, left = diff(known, roster)
             if changed or left:

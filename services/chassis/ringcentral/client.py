@@ -8,6 +8,8 @@ server, and errors without secrets. Nothing else is retried: the caller knows wh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -58,13 +60,22 @@ class RingCentralClient:
             settings.ringcentral_server_url.rstrip("/"),
             name="Earshot",
         )
-        self._penalties = Penalties(self._clock, AUTH_GROUP, default_ms=settings.ringcentral_penalty_ms)
+        self._penalties = Penalties(
+            self._clock, AUTH_GROUP, default_ms=settings.ringcentral_penalty_ms, file=self._penalty_file(settings)
+        )
         self._login = Login(
             self._log_in,
             self._clock,
             hold_s=settings.ringcentral_login_hold_ms / 1000,
             refused_s=settings.ringcentral_login_refused_ms / 1000,
         )
+
+    def _penalty_file(self, settings: RingCentralSettings) -> Path | None:
+        """One a user and app, because that is whom RingCentral punishes."""
+        if settings.ringcentral_state_dir is None:
+            return None
+        identity = f"{settings.ringcentral_client_id}\0{self._jwt.get_secret_value()}"
+        return settings.ringcentral_state_dir / f"penalties-{sha256(identity.encode()).hexdigest()[:24]}.json"
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Read a resource; `path` such as "/restapi/v1.0/account/~/extension"."""
