@@ -23,6 +23,8 @@ from services.event_ingestor.adapters.hydration import unhurried
 from services.event_ingestor.domain.calls import KnownCalls
 
 log = structlog.get_logger()
+FURTHEST = timedelta(hours=20)
+"""Less than the day for which the orchestrator remembers calls that are over: none of them is to be told of again."""
 
 
 class Reconciler:
@@ -59,7 +61,7 @@ class Reconciler:
     async def reconcile(self) -> int:
         """One reading; how many calls were found that nobody had told of."""
         began, surely = self._clock.now(), not self._deaf()
-        since = self._sure_until - self._lookback
+        since = max(self._sure_until - self._lookback, began - FURTHEST)
         legs = await asyncio.to_thread(self._call_log.finished, self._watched(), since)
         found = 0
         for call_id, of_call in groupby(legs, key=lambda leg: leg.call_id):
