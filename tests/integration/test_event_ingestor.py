@@ -97,3 +97,18 @@ async def test_who_joins_is_watched_and_who_leaves_gets_a_tombstone(topics: Topi
         (await sim.http.post(f"{GROUPS}/{group}/bulk-assign", json=gone)).raise_for_status()
         async with ingestor(sim, topics):
             await until("no Dee", lambda: topics.roster[DEE] is None)
+
+
+async def test_a_call_that_came_and_went_while_nobody_looked_is_found_in_the_call_log(topics: Topics):
+    async with simulator(ACTIVE_CALLS_LINGER_S="0", CALL_LOG_LAG_S="0") as sim:
+        async with ingestor(sim, topics):
+            seen = await sim.call(ANN, duration_ms=60_000)
+            await until("the call is answered", lambda: "Answered" in topics.codes(seen))
+        unseen = await sim.call(BEN, duration_ms=60_000)
+        await until("the next call is answered", lambda: sim.answered(unseen))
+        await sim.hang_up(unseen)
+        async with ingestor(sim, topics):
+            await until("its account", lambda: topics.codes(unseen) == ["Answered", "Disconnected"])
+            await until("the first call goes on", lambda: topics.codes(seen).count("Answered") == 2)
+    assert all(event.after_the_fact for event in topics.of(unseen))
+    assert not any(event.after_the_fact for event in topics.of(seen))

@@ -20,3 +20,4 @@ RENEWALS = Counter("earshot_ingestor_webhook_subscriptions_total", "Webhook subs
 PRESENCE = Counter("earshot_ingestor_presence_total", "Presence notifications, by what they told.", ["outcome"])
 MONITORED = Gauge("earshot_ingestor_monitored_extensions", "Extensions whose calls are watched.")
 HYDRATIONS = Counter("earshot_ingestor_hydrations_total", "Readings of active calls by REST.", ["outcome"])
+CALL_LOG = Counter("earshot_ingestor_call_log_readings_total", "Readings of the call log.", ["outcome"])
