@@ -106,7 +106,7 @@ class ConsumeLoop:
     def __init__(
         self, settings: KafkaSettings, *, group: str, topics: Sequence[Topic[Any]], handler: Handler,
         publisher: Publisher, health: Health, group_instance_id: str = "", start: str = "earliest",
-        fetch_wait_max_ms: int = 20, session_timeout_ms: int = 10_000, poll_s: float = 0.1, assignor: str = "",
+        fetch_wait_max_ms: int = 100, session_timeout_ms: int = 10_000, poll_s: float = 0.1, assignor: str = "",
         committer: Committer | None = None,
     ) -> None:  # fmt: skip
         self._topics = {settings.topic_prefix + topic.name: topic for topic in topics}
