@@ -8,6 +8,7 @@ stands here. `--help` prints them all from the field descriptions.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
@@ -148,6 +149,11 @@ class RingCentralSettings(BaseSettings):
     )
     ringcentral_penalty_ms: int = Field(
         30_000, ge=1, validation_alias="RINGCENTRAL_PENALTY_MS", description="silence after a 429 without Retry-After"
+    )
+    ringcentral_state_dir: Path | None = Field(
+        None,
+        validation_alias="RINGCENTRAL_STATE_DIR",
+        description="folder in which announced penalties outlive a killed process; empty: they do not",
     )
 
     @field_validator("ringcentral_jwts")

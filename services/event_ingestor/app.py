@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import datetime
 from typing import Any
 
 import structlog
 
-from services.chassis.errors import Fatal
+from services.chassis.errors import Fatal, Transient
 from services.chassis.publisher import KafkaPublisher
 from services.chassis.ringcentral import RingCentralClient, RingCentralRefused
 from services.chassis.service import Service, run_async
+from services.chassis.topic_admin import newest_record_at
 from services.chassis.topic_view import TopicView
-from services.contracts.topics import MONITORING_ROSTER
+from services.contracts.topics import MONITORING_ROSTER, TELEPHONY_EVENTS
 from services.event_ingestor.adapters import metrics
+from services.event_ingestor.adapters.call_log import CallLog
 from services.event_ingestor.adapters.event_publisher import EventPublisher
 from services.event_ingestor.adapters.gateway import Gateway
 from services.event_ingestor.adapters.hydration import Hydrator, unhurried
+from services.event_ingestor.adapters.reconciliation import Reconciler
 from services.event_ingestor.adapters.roster_source import RosterSource
 from services.event_ingestor.adapters.roster_topic import StoredRoster, publish_roster
 from services.event_ingestor.adapters.sessions import Sessions
@@ -30,6 +34,7 @@ from services.event_ingestor.domain.roster import Entry, diff, monitored
 log = structlog.get_logger()
 # Half of RingCentral's 40 medium requests a minute, so that others of the same identity have the rest.
 MS_PER_MEDIUM_REQUEST = 3_000
+ROSTER_RETRY_MS = 2_000
 
 
 def main(service: Service[EventIngestorSettings]) -> None:
@@ -60,8 +65,14 @@ async def _run(service: Service[EventIngestorSettings], stop: asyncio.Event) -> 
     try:
         known = await _stored_roster(service, stop)
         health.ready("publisher")
+        reconciler = Reconciler(
+            CallLog(client), events, calls, clock, watched=lambda: subscription.watched,
+            deaf=lambda: not subscription.live, since=await asyncio.to_thread(_last_event, service),
+            every_ms=settings.call_log_ms, lookback_ms=settings.call_log_lookback_ms,
+        )  # fmt: skip
         roster = _follow_roster(service, RosterSource(client, clock), publisher, subscription, known)
-        await _until_stopped(stop, roster, subscription.run(), hydrator.run(), _watch_publisher(publisher))
+        work = (subscription.run(), hydrator.run(), reconciler.run())
+        await _until_stopped(stop, roster, *work, _watch_publisher(publisher))
     finally:
         await asyncio.to_thread(client.close)
         flushed = await asyncio.to_thread(publisher.close)
@@ -83,19 +94,35 @@ async def _stored_roster(service: Service[EventIngestorSettings], stop: asyncio.
     return stored.entries
 
 
+def _last_event(service: Service[EventIngestorSettings]) -> datetime:
+    """When the newest event was published; now when there is none, or the broker cannot say. Blocking."""
+    try:
+        newest = newest_record_at(service.settings, TELEPHONY_EVENTS)
+    except Transient as error:
+        log.warning("last_event_unknown", reason=str(error))
+        newest = None
+    return newest or service.clock.now()
+
+
 async def _follow_roster(
     service: Service[EventIngestorSettings], source: RosterSource, publisher: KafkaPublisher,
     subscription: Subscription, known: dict[str, Entry],
 ) -> None:  # fmt: skip
+    if monitored(known):  # calls go on while the groups are read again
+        await subscription.watch(monitored(known))
+    failures = 0
     while True:
         wait_ms = service.settings.roster_refresh_ms
         try:
             roster = await asyncio.to_thread(source.read)
         except RingCentralRefused as refusal:
-            wait_ms = max(wait_ms, refusal.retry_after_ms)
+            soon_ms = max(ROSTER_RETRY_MS * 2**failures, source.requests * MS_PER_MEDIUM_REQUEST)
+            wait_ms = max(min(wait_ms, soon_ms), refusal.retry_after_ms)
+            failures += 1
             log.warning("roster_not_read", status=refusal.status, error_code=refusal.error_code)
             service.health.waiting("rest", f"monitoring groups: {refusal.status or 'no reply'} {refusal.error_code}")
         else:
+            failures = 0
             service.health.ready("rest")
             changed, left = diff(known, roster)
             if changed or left:

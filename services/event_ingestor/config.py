@@ -40,6 +40,18 @@ class EventIngestorSettings(ServiceSettings, RingCentralSettings):
         validation_alias="EVENT_INGESTOR_POLL_MS",
         description="while no events come, active calls are read this often; 0: never",
     )
+    call_log_ms: int = Field(
+        300_000,
+        ge=0,
+        validation_alias="EVENT_INGESTOR_CALL_LOG_MS",
+        description="time between readings of the call log, for calls that came and went unseen; 0: never",
+    )
+    call_log_lookback_ms: int = Field(
+        900_000,
+        ge=0,
+        validation_alias="EVENT_INGESTOR_CALL_LOG_LOOKBACK_MS",
+        description="how much further back than the last certain moment the call log is read, because it lags",
+    )
     dedupe_limit: int = Field(
         20_000,
         ge=100,

@@ -36,7 +36,7 @@ from services.ringcentral_sim.events.socket import serve_socket
 from services.ringcentral_sim.events.webhook import HttpxPoster, Webhooks
 from services.ringcentral_sim.fault_options import apply
 from services.ringcentral_sim.paper import PaperSipSide
-from services.ringcentral_sim.rest import directory, groups, oauth, subscriptions, telephony
+from services.ringcentral_sim.rest import call_log, directory, groups, oauth, subscriptions, telephony
 from services.ringcentral_sim.rest.gate import worded
 from services.ringcentral_sim.sip_bridge import SipBridge, accounts_of
 from services.ringcentral_sim.sip_off import NoSip
@@ -206,7 +206,7 @@ def build_app(world: World) -> Starlette:
     async def socket(websocket: WebSocket) -> None:
         await serve_socket(websocket, world.gateway, app)
 
-    tables = (oauth, directory, groups, telephony, subscriptions, control, floor)
+    tables = (oauth, directory, groups, telephony, call_log, subscriptions, control, floor)
     routes = [route for table in tables for route in table.routes(world)]
     app = Starlette(
         routes=[*routes, WebSocketRoute("/ws", socket), *media.websocket_routes(world)],

@@ -71,6 +71,7 @@ class SimulatorSettings(BaseSettings):
 
     active_calls_lag_s: float = Field(5.0, ge=0, description="active-calls shows a call this late")
     active_calls_linger_s: float = Field(120.0, ge=0, description="active-calls keeps a finished call so long")
+    call_log_lag_s: float = Field(20.0, ge=0, description="the call log shows a call so long after its end")
     event_delay_min_ms: int = Field(14, ge=0, description="shortest time from a change to its notification")
     event_delay_max_ms: int = Field(113, ge=0, description="longest time from a change to its notification")
     invite_delay_ms: int = Field(50, ge=0, description="from the supervise reply to the INVITE")

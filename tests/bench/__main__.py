@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 RESULTS = Path("bench/results")
-# Each module has `measure() -> dict`, and is imported only when asked for.
+# Each module has `measure() -> dict`, and is imported only when asked for; with `merged(earlier, found)` it keeps
+# figures of earlier runs.
 SUITES = {
     "coverage": "tests.bench.coverage.suite",
     "delivery": "tests.bench.delivery",
@@ -21,11 +22,13 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in SUITES:
         print(f"usage: python -m tests.bench {{{','.join(SUITES)}}}", file=sys.stderr)
         return 2
-    figures = importlib.import_module(SUITES[arguments[0]]).measure()
-    text = json.dumps(figures, indent=2)
+    suite, file = importlib.import_module(SUITES[arguments[0]]), RESULTS / f"{arguments[0]}.json"
+    found = kept = suite.measure()
+    if hasattr(suite, "merged"):
+        kept = suite.merged(json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}, found)
     RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / f"{arguments[0]}.json").write_text(text + "\n", encoding="utf-8")
-    print(text)
+    file.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(found, indent=2))
     return 0
 
 

@@ -19,6 +19,7 @@ from services.chassis.records import decode
 from services.contracts.records import TelephonyEvent
 from services.contracts.topics import TELEPHONY_EVENTS
 from services.event_ingestor.adapters import metrics
+from services.event_ingestor.adapters.call_log import FinishedLeg
 from services.event_ingestor.domain.calls import KnownCalls, Party
 from services.event_ingestor.domain.dedupe import Seen
 
@@ -55,12 +56,37 @@ class EventPublisher:
         }
         self._publish(orjson.dumps(notification), source="rest")
 
+    def finished_leg(self, leg: FinishedLeg) -> None:
+        """What the call log tells of a call that is over: taken when, if it was, and ended when."""
+        codes = ((leg.began, "Answered"), (leg.ended, "Disconnected")) if leg.taken else ((leg.ended, "Disconnected"),)
+        for at, code in codes:
+            notification = {
+                "uuid": f"log:{leg.call_id}:{leg.extension_id}:{code}",
+                "event": f"/restapi/v1.0/account/~/extension/{leg.extension_id}/telephony/sessions",
+                "timestamp": format_utc(self._clock.now()),
+                "body": {
+                    "sequence": -1,
+                    "telephonySessionId": leg.call_id,
+                    "eventTime": format_utc(at),
+                    "parties": [
+                        {
+                            "id": f"log-{leg.extension_id}",
+                            "extensionId": leg.extension_id,
+                            "direction": leg.direction,
+                            "status": {"code": code},
+                        }
+                    ],
+                    "origin": {"type": "Call"},
+                },
+            }
+            self._publish(orjson.dumps(notification), source="rest", after_the_fact=True)
+
     def unreadable(self, raw: bytes, poison: Poison) -> None:
         """Keep what could not be read; one content, one `dlq_id`: the offset is its checksum, the partition -1."""
         origin = Origin(topic=self._full_name, partition=-1, offset=zlib.crc32(raw), key=None, value=raw)
         self._publisher.dead_letter(origin, poison)
 
-    def _publish(self, raw: bytes, *, source: str) -> None:
+    def _publish(self, raw: bytes, *, source: str, after_the_fact: bool = False) -> None:
         try:
             event_id = _uuid(raw)
             if event_id in self._seen:
@@ -72,6 +98,7 @@ class EventPublisher:
                     "source": source,
                     "received_at": format_utc(self._clock.now()),
                     "notification": orjson.Fragment(raw),
+                    **({"after_the_fact": True} if after_the_fact else {}),
                 }
             )
             record = decode(TELEPHONY_EVENTS, value)

@@ -13,3 +13,4 @@ DUPLICATES = Counter("earshot_ingestor_duplicates_total", "Notifications dropped
 DISABLED_FILTERS = Gauge("earshot_ingestor_disabled_filters", "Extensions that RingCentral does not let us watch.")
 MONITORED = Gauge("earshot_ingestor_monitored_extensions", "Extensions whose calls are watched.")
 HYDRATIONS = Counter("earshot_ingestor_hydrations_total", "Readings of active calls by REST.", ["outcome"])
+CALL_LOG = Counter("earshot_ingestor_call_log_readings_total", "Readings of the call log.", ["outcome"])

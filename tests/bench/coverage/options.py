@@ -82,7 +82,9 @@ WAITS_MS: Mapping[str, tuple[int, int]] = {
     "EVENT_INGESTOR_PING_MS": (10_000, 2_000),
     "EVENT_INGESTOR_POLL_MS": (30_000, 100),
     "EVENT_INGESTOR_HYDRATE_AGAIN_MS": (15_000, 100),
-    "EVENT_INGESTOR_ROSTER_REFRESH_MS": (300_000, 500),
+    "EVENT_INGESTOR_ROSTER_REFRESH_MS": (30_000, 500),
+    "EVENT_INGESTOR_CALL_LOG_MS": (300_000, 500),
+    "EVENT_INGESTOR_CALL_LOG_LOOKBACK_MS": (900_000, 500),
     "RINGCENTRAL_TIMEOUT_MS": (10_000, 1_000),
     "RINGCENTRAL_LOGIN_HOLD_MS": (2_000, 50),
     "RINGCENTRAL_LOGIN_REFUSED_MS": (30_000, 200),
@@ -103,7 +105,7 @@ CONSTANTS: Mapping[str, Mapping[str, float]] = {
         "LONGEST_RETRY_MS": 200,
         "PACE_S": 0.01,
     },
-    "services.event_ingestor.app": {"MS_PER_MEDIUM_REQUEST": 20},
+    "services.event_ingestor.app": {"MS_PER_MEDIUM_REQUEST": 20, "ROSTER_RETRY_MS": 100},
     "services.chassis.ringcentral.login": {"MARGIN_S": 0},
 }
 # The gateway double's own: a registration is refreshed, silence is reported.

@@ -1,7 +1,7 @@
 """`make bench SUITE=coverage`: a floor's day in compressed time, judged by the simulator's truth.
 
-Options by environment: CALLS=2000 SEED=1 SPEED=25 KILL=0 FAULTS=both|clean|faults (see `options`). Logs of the
-processes stay in `.run/bench/coverage`.
+Options by environment: CALLS=2000 SEED=1 SPEED=25 KILL=0 FAULTS=both|clean|faults (see `options`). Kinds of run that
+are not asked for keep their figures in the results. Logs of the processes stay in `.run/bench/coverage`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from tests.bench.coverage import options as settings_of
 from tests.bench.coverage.gateway import PaperGateway
 from tests.bench.coverage.judge import Disturbance, judge
 from tests.bench.coverage.options import Options
+from tests.bench.coverage.results import code_digest, merged
 from tests.bench.coverage.surroundings import Killer, Surroundings
 from tests.support.brokers import Broker, running_broker
 
@@ -42,6 +43,7 @@ FOLDER = Path(".run/bench/coverage")
 TELL_EVERY_S = 10.0
 LOOK_EVERY_S = 2.0
 CLOSING_S = 60.0
+__all__ = ["measure", "merged"]
 
 
 def measure() -> dict[str, Any]:
@@ -49,13 +51,15 @@ def measure() -> dict[str, Any]:
     options = Options.of()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     kinds = ("clean", "faults") if options.faults == "both" else (options.faults,)
-    found: dict[str, Any] = {"options": options.shown()}
+    found: dict[str, Any] = {}
     for kind in kinds:
-        folder = FOLDER / kind
+        name = f"{kind}_killed" if options.kill else kind
+        folder, code = FOLDER / name, code_digest()
         shutil.rmtree(folder, ignore_errors=True)
         with tempfile.TemporaryDirectory() as scratch, running_broker(Path(scratch)) as broker:
-            found["options"]["broker"] = broker.name
-            found[kind] = asyncio.run(_Run(options, kind, folder, broker).play())
+            figures = asyncio.run(_Run(options, kind, folder, broker).play())
+        run = {"options": {**options.shown(), "faults": kind}, "broker": broker.name, "code": code}
+        found[name] = {**run, **figures}
     return found
 
 
