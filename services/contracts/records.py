@@ -722,8 +722,10 @@ class TranscriptLeg(Struct, frozen=True, kw_only=True):
     """Audio taken in."""
     gap_ms: Annotated[int, Meta(ge=0)] = 0
     """Audio missing."""
+    unreadable_chunks: Annotated[int, Meta(ge=0)] = 0
+    """Chunks that could not be read and are on the dead-letter topic; their audio counts as missing."""
     reason: str = ""
-    """A short code."""
+    """A short code: `decode_failed`; `unreadable_audio` where some chunks could not be read; where none could, why, as the dead letters say it."""
 
 
 class Utterance(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,11 @@ from pathlib import Path
 RESULTS = Path("bench/results")
 # Each module has `measure() -> dict`, and is imported only when asked for; with `merged(earlier, found)` it keeps
 # figures of earlier runs.
-SUITES = {"coverage": "tests.bench.coverage.suite", "redaction": "tests.bench.redaction"}
+SUITES = {
+    "coverage": "tests.bench.coverage.suite",
+    "delivery": "tests.bench.delivery",
+    "redaction": "tests.bench.redaction",
+}
 
 
 def main(arguments: list[str]) -> int:
