@@ -98,12 +98,18 @@ class AuditRecord(Struct, frozen=True, kw_only=True):
     """Unique."""
     actor: str
     """Subject of the token."""
+    role: str = ""
+    """The actor's role: admin, supervisor or agent."""
+    extension_id: str = ""
+    """The actor's extension, where the token names one."""
     action: Literal["watched", "listened", "exported", "erased", "refused"]
     """What."""
     call_id: str = ""
     """Which call."""
     detail: str = ""
-    """A short code."""
+    """A short code: live, finished, overview, live_started, live_stopped, recording, or why it was refused."""
+    duration_ms: Annotated[int, Meta(ge=0)] = 0
+    """With live_stopped: how long it was listened to."""
     at: Annotated[datetime, Meta(tz=True)]
     """When. RFC 3339, UTC."""
 

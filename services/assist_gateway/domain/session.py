@@ -12,24 +12,55 @@ from dataclasses import dataclass, field
 
 from services.assist_gateway.domain.access import Viewer
 from services.assist_gateway.domain.board import CallSnapshot, Detail, Update
+from services.assist_gateway.domain.reach import Lane
+
+
+@dataclass(slots=True, eq=False)
+class Shared:
+    """A message that many screens are sent alike; `wire` is the encoder's to fill, once for all."""
+
+    wire: bytes | None = field(default=None, init=False)
+
+
+@dataclass(slots=True, eq=False)
+class Agent(Shared):
+    """Whose call it is."""
+
+    extension_id: str
+    name: str = ""
+    extension_number: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Changed(Shared):
+    """One update. `agent` comes with a state."""
+
+    update: Update
+    agent: Agent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Calls as of the cursor. `complete`: what the screen has and is not in here is there no more."""
+    """Calls as of the cursor, each with its agent. `complete`: what the screen has and is not in here is gone."""
 
-    cursor: int
-    calls: tuple[CallSnapshot, ...]
+    cursor: dict[Lane, int]
+    calls: tuple[tuple[CallSnapshot, Agent], ...]
     complete: bool
     call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
-    """One update, at its cursor."""
+class Missed:
+    """What a screen that came back was not sent, in order."""
 
-    cursor: int
-    update: Update
+    changes: tuple[Changed, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """The screen is up to date, as of the cursor."""
+
+    cursor: dict[Lane, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +85,25 @@ class Refused:
     call_id: str = ""
 
 
-Message = Snapshot | Changed | Gone | Skipped | Refused
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """Audio of a call follows under the number `stream`."""
+
+    call_id: str
+    stream: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenEnded:
+    """No more audio of it; `reason` is stopped, replaced, call_ended, not_permitted or unavailable."""
+
+    call_id: str
+    stream: int
+    reason: str
+
+
+Message = Snapshot | Changed | Missed | Resumed | Gone | Skipped | Refused | Listening | ListenEnded
+ANSWERS = (Refused, Listening, ListenEnded)
 DEPTH: dict[Detail | None, int] = {None: 0, "overview": 1, "full": 2}
 
 
@@ -80,10 +129,27 @@ class Session:
         return DEPTH[self.shown.get(call_id)] < DEPTH[self.wanted(call_id)]
 
     def put(self, message: Message) -> None:
-        """Owe it a message, or count it as skipped."""
-        if self.skipped or len(self.outbox) >= self.limit:
-            self.skipped += len(self.outbox) + 1
-            self.outbox.clear()
+        """Owe it a message, or count it as skipped. Answers to its own requests are not skipped."""
+        outbox = self.outbox
+        if self.skipped:
+            if not isinstance(message, ANSWERS):
+                self.skipped += 1
+            elif len(outbox) < self.limit:
+                outbox.append(message)
+            return
+        if len(outbox) >= self.limit:
+            kept = [waiting for waiting in outbox if isinstance(waiting, ANSWERS)]
+            self.skipped = len(outbox) - len(kept) + 1
+            outbox.clear()
+            outbox.extend(kept[: self.limit // 2])
         else:
-            self.outbox.append(message)
+            outbox.append(message)
+            if len(outbox) > 1:  # it knows already
+                return
         self.wake()
+
+    def take(self) -> list[Message]:
+        """What it is owed; it is owed that no more."""
+        owed = list(self.outbox)
+        self.outbox.clear()
+        return owed
