@@ -30,6 +30,7 @@ from services.assist_gateway.domain.reach import Place
 from services.chassis.settings import load
 from services.chassis.testing.fake_clock import FakeClock
 from services.chassis.testing.fake_publisher import FakePublisher
+from services.contracts.records import AuditRecord
 from services.contracts.topics import AUDIT
 
 KEY = "k" * 32
@@ -145,8 +146,11 @@ class Bench:
         assert self.client.portal is not None
         self.client.portal.call(what, *arguments)
 
+    def audit(self) -> list[AuditRecord]:
+        return self.publisher.records(AUDIT)
+
     def audited(self) -> list[tuple[str, str, str]]:
-        return [(a.action, a.call_id, a.detail) for a in self.publisher.records(AUDIT)]
+        return [(a.action, a.call_id, a.detail) for a in self.audit()]
 
 
 def refused_with(bench: Bench, first: dict[str, Any] | str | None, **headers: str) -> tuple[str, int]:
