@@ -40,6 +40,7 @@ from services.chassis.topic_view import TopicView
 log = structlog.get_logger()
 SWEEP_EVERY_S = 5.0
 LISTEN_SWEEP_EVERY_S = 0.5
+TICK_S = 0.1
 LOOK_EVERY_S = 0.1
 
 
@@ -97,6 +98,7 @@ class Gateway:
             self._complete = True
             self._service.health.ready("topics")
             log.info("page_ready", port=listening.getsockname()[1], calls=len(self._floor.board))
+            self._tick()
             while not await self._stopped(stop, LISTEN_SWEEP_EVERY_S, serving):
                 self._listening.sweep(self._monotonic_ms())
                 self._sweep_now_and_then()
@@ -116,6 +118,10 @@ class Gateway:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), wait_s)
         return stop.is_set()
+
+    def _tick(self) -> None:
+        self._floor.tick()
+        self._loop.call_later(TICK_S, self._tick)
 
     def _sweep_now_and_then(self) -> None:
         if self._monotonic_ms() - self._swept_ms >= SWEEP_EVERY_S * 1000:

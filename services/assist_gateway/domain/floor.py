@@ -6,6 +6,7 @@ such a change takes effect on open screens at once. All methods are to be called
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
@@ -25,6 +26,9 @@ from services.assist_gateway.domain.session import (
     Skipped,
     Snapshot,
 )
+
+HOLD_TICKS = 10
+"""For how long insights are held back for screens with an overview."""
 
 
 class Journal(Protocol):
@@ -47,6 +51,8 @@ class Floor:
         self._roster: dict[str, Member] = {}
         self._audiences = Audiences()
         self._calls_of: dict[str, set[str]] = {}
+        self._holding: deque[tuple[int, Session]] = deque()
+        self._ticks = 0
         self._journal = journal
 
     @property
@@ -131,6 +137,7 @@ class Floor:
         self._audiences.wish_no_more(session, call_id)
         if session.everything is None:
             session.shown.pop(call_id, None)
+            session.forget(call_id)
             self._audiences.hide(session, call_id)
         elif call_id in session.shown:
             self._mark_shown(session, call_id)
@@ -161,13 +168,21 @@ class Floor:
         if not taken.changed or not audience:
             return
         changed = self._changed(update)
-        if update.overview:
+        if update.kind == "insight":
+            self._give_insight(audience, changed)
+        elif update.overview:
             for session in audience:
                 session.put(changed)
         else:
             for session, detail in audience.items():
                 if detail == "full":
                     session.put(changed)
+
+    def tick(self) -> None:
+        """A moment has passed: screens get what was held back for them for `HOLD_TICKS` of them."""
+        self._ticks += 1
+        while self._holding and self._holding[0][0] <= self._ticks:
+            self._holding.popleft()[1].let_go()
 
     def remove(self, kind: Kind, call_id: str) -> None:
         """A tombstone came; screens lose the record with their next snapshot."""
@@ -207,8 +222,19 @@ class Floor:
         messages = session.take()
         if session.skipped:
             count, session.skipped = session.skipped, 0
+            session.held_back.clear()
             messages += [Skipped(count=count), self._everything(session)]
         return messages
+
+    def _give_insight(self, audience: Mapping[Session, Detail], changed: Changed) -> None:
+        update = changed.update
+        for session, detail in audience.items():
+            if detail == "overview" and not update.overview:
+                continue
+            if session.everything != "overview":
+                session.put(changed)
+            elif session.hold_back(update.item_id if detail == "full" else update.overview, changed):
+                self._holding.append((self._ticks + HOLD_TICKS, session))
 
     def _wish(self, session: Session, call_id: str) -> bool:
         if not self.may_see(session.viewer, call_id):
@@ -287,6 +313,7 @@ class Floor:
 
     def _hide(self, session: Session, call_id: str) -> None:
         self._audiences.hide(session, call_id)
+        session.forget(call_id)
         if session.shown.pop(call_id, None) is not None:
             session.put(Gone(call_id=call_id))
 

@@ -2,6 +2,9 @@
 
 The outbox is bounded. When a slow screen lets it fill up, everything in it is dropped and counted; once the screen
 takes messages again, it is told how many it missed and given a fresh snapshot, which holds the newest of all.
+
+Insights change with every sentence; a screen with many calls is given them together, now and then, and of those that
+replace each other only the newest. What is held back for that is let go before any cursor that lies behind it.
 """
 
 from __future__ import annotations
@@ -118,6 +121,7 @@ class Session:
     calls: set[str] = field(default_factory=set)
     shown: dict[str, Detail] = field(default_factory=dict)
     outbox: deque[Message] = field(default_factory=deque)
+    held_back: dict[tuple[str, str], Changed] = field(default_factory=dict)
     skipped: int = 0
 
     def wanted(self, call_id: str) -> Detail | None:
@@ -130,6 +134,8 @@ class Session:
 
     def put(self, message: Message) -> None:
         """Owe it a message, or count it as skipped. Answers to its own requests are not skipped."""
+        if self.held_back and isinstance(message, Snapshot | Resumed):
+            self._let_go_before(message)
         outbox = self.outbox
         if self.skipped:
             if not isinstance(message, ANSWERS):
@@ -147,6 +153,33 @@ class Session:
             if len(outbox) > 1:  # it knows already
                 return
         self.wake()
+
+    def hold_back(self, item: str, changed: Changed) -> bool:
+        """Keep an update for a moment, instead of an older one of the same item; whether it is the first kept."""
+        key = (changed.update.call_id, item)
+        first = not self.held_back
+        self.held_back.pop(key, None)
+        self.held_back[key] = changed
+        return first
+
+    def let_go(self) -> None:
+        """Owe it what was held back, in the order in which it was told."""
+        held = list(self.held_back.values())
+        self.held_back.clear()
+        for changed in held:
+            self.put(changed)
+
+    def forget(self, call_id: str) -> None:
+        """Nothing more of a call."""
+        for key in [key for key in self.held_back if key[0] == call_id]:
+            del self.held_back[key]
+
+    def _let_go_before(self, message: Snapshot | Resumed) -> None:
+        """A cursor never gets ahead of what is held back."""
+        if isinstance(message, Snapshot) and message.complete:
+            self.held_back.clear()
+        else:
+            self.let_go()
 
     def take(self) -> list[Message]:
         """What it is owed; it is owed that no more."""

@@ -120,7 +120,13 @@ class Topics:
         lane = (kind, int(call_id[1:] or 0) % PARTITIONS)
         offset = self.ends.get(lane, 0)
         self.ends[lane] = offset + 1
-        shown = {"state": "state", "alert": f"alert/{item}", "summary": "summary", "recording": "recording"}
+        shown = {
+            "insight": f"mood/{item[:1]}",
+            "state": "state",
+            "alert": f"alert/{item}",
+            "summary": "summary",
+            "recording": "recording",
+        }
         return Update(
             kind=kind, call_id=call_id, item_id=item, record=record or item.encode(), at_ms=0, rank=(0, rank),
             place=Place(lane, offset), overview=shown.get(kind, ""), **facts,

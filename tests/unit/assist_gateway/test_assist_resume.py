@@ -35,7 +35,7 @@ class Replica:
             self.floor.take(update)
 
 
-KINDS: tuple[Kind, ...] = ("state", "utterance", "alert", "suggestion")
+KINDS: tuple[Kind, ...] = ("state", "utterance", "alert", "suggestion", "insight")
 LANES: list[Lane] = [(kind, partition) for kind in KINDS for partition in range(2)]
 
 
@@ -147,7 +147,11 @@ def test_whatever_happens_a_screen_that_wanders_between_replicas_has_it_all_once
     numbers: dict[str, int] = {}
     for step in range(300):
         call_id = f"c{rng.randrange(4)}"
-        match rng.randrange(12):
+        match rng.randrange(14):
+            case 12:
+                world.tell(call_id, "insight", f"{rng.choice('ab')}{step}", step)
+            case 13:
+                rng.choice(replicas).floor.tick()
             case 0:
                 world.tell(call_id, "state", "", step + 1, rng.choice(["ann", "bob"]))
             case 1:
@@ -177,6 +181,49 @@ def test_whatever_happens_a_screen_that_wanders_between_replicas_has_it_all_once
     for screen in screens:
         assert shown(screen.read()) == true_of(screen.floor, screen.viewer)
         assert true_of(screen.floor, screen.viewer) == true_of(replicas[0].floor, screen.viewer)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_an_overview_that_wanders_has_the_newest_insights_and_those_of_watched_calls_all(seed: int) -> None:
+    rng = random.Random(seed)
+    world = World()
+    replicas = [Replica(world.log) for _ in range(2)]
+    screen = Screen(replicas[0].floor, ADMIN, rng.choice([5, 1_000]))
+    watch = ("c1",)
+    screen.floor.watch_all(screen.session, "overview")
+    screen.floor.watch(screen.session, "c1")
+    for step in range(300):
+        call_id = f"c{rng.randrange(4)}"
+        match rng.randrange(9):
+            case 0:
+                screen.read()
+            case 1:
+                rng.choice(replicas).floor.tick()
+            case 2:
+                rng.choice(replicas).read(rng, rng.randrange(30))
+            case 3:
+                replica = rng.choice(replicas)
+                replica.read(rng)
+                screen.read(at_most=rng.randrange(20))
+                screen.resume(replica.floor, "overview", watch)
+            case 4:
+                world.tell(call_id, "state", "", step + 1, rng.choice(["ann", "bob"]))
+            case _:
+                world.tell(call_id, "insight", f"{rng.choice('ab')}{step}", step)
+    screen.floor.tick()
+    replicas[0].read(rng)
+    replicas[1].read(rng)
+    for _ in range(20):
+        screen.floor.tick()
+    screen.read()
+    for call in screen.floor.board:
+        records = {record for kind in call.items for record in call.records(kind)}
+        glance = {record for kind in ("state", "insight") for record in call.glance(kind)}  # type: ignore[arg-type]
+        known = set(screen.calls[call.call_id].values())
+        if call.call_id in watch:
+            assert known == records
+        else:
+            assert glance <= known <= records  # it may still have older ones
 
 
 def test_marks_of_transactions_count_as_read() -> None:
