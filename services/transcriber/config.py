@@ -17,7 +17,8 @@ class TranscriberSettings(ServiceSettings):
     assignor: Literal["cooperative-sticky", "range", "roundrobin"] = Field(
         "range",
         validation_alias="TRANSCRIBER_ASSIGNOR",
-        description="how the group shares partitions: cooperative-sticky, range or roundrobin",
+        description="how the group shares partitions: cooperative-sticky (several replicas on Apache Kafka: those that"
+        " stay put are read on while others move), range or roundrobin",
     )
     delivery: Literal["exactly_once", "at_least_once"] = Field(
         "exactly_once",
