@@ -32,6 +32,12 @@ class TranscriberSettings(ServiceSettings):
     start: Literal["earliest", "latest"] = Field(
         "earliest", validation_alias="TRANSCRIBER_START", description="where a group without offsets begins"
     )
+    engine: Literal["faster-whisper", "openai-whisper"] = Field(
+        "faster-whisper",
+        validation_alias="TRANSCRIBER_ENGINE",
+        description="faster-whisper, or openai-whisper: slower, on full windows, with the packages of"
+        " infra/requirements/transcriber_openai.txt",
+    )
     model_dir: str = Field(
         "",
         validation_alias="TRANSCRIBER_MODEL_DIR",
