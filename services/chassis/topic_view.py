@@ -34,7 +34,7 @@ class TopicView:
     def __init__(
         self, settings: KafkaSettings, *, topics: Sequence[Topic[Any]], on_record: Callable[[Incoming], None],
         publisher: Publisher | None = None, since_ms: int | None = None, clock: Clock | None = None, name: str = "view",
-        fetch_wait_max_ms: int = 20,
+        fetch_wait_max_ms: int = 100,
     ) -> None:  # fmt: skip
         self._topics = {settings.topic_prefix + topic.name: topic for topic in topics}
         self._on_record = on_record

@@ -596,6 +596,8 @@ class TelephonyEvent(Struct, frozen=True, kw_only=True):
     received_at: Annotated[datetime, Meta(tz=True)]
     """When the ingestor received it. RFC 3339, UTC."""
     notification: TelephonyNotification
+    after_the_fact: bool = False
+    """Read from the call log after the call had ended: times are rough, and `parties[].id` is not RingCentral's."""
 
 
 class TelephonyNotification(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """`make bench SUITE=asr`: accuracy, latency, stability and cost of the transcriber for each model, and legs a core.
 
 Environment: DATA, a folder of WAV or FLAC with text (else the repository's conversations); MODELS, such as `tiny.en`;
-PEERS, the virtual environment of WhisperLive and WhisperLiveKit; SECONDS, of real time a step; LEGS and PEER_LEGS, the
+PEERS, the virtual environment of WhisperLive and WhisperLiveKit; SERVERS, which of them (empty: none); SECONDS, of real time a step; LEGS and PEER_LEGS, the
 steps of the load. Everything runs on the first of the cores that this process may use.
 """
 
@@ -44,7 +44,7 @@ def measure() -> dict[str, Any]:
     os.sched_setaffinity(0, {core})
     found = calls()
     seconds = int(os.environ.get("SECONDS", "60"))
-    models = os.environ.get("MODELS", ",".join(MODELS)).split(",")
+    models = filter(None, os.environ.get("MODELS", ",".join(MODELS)).split(","))
     out: dict[str, Any] = {
         "suite": "asr",
         "data": {
@@ -62,12 +62,23 @@ def measure() -> dict[str, Any]:
     for model in models:
         out["models"][model] = {"skipped": why} if (why := missing(model)) else _model(model, found, seconds)
         out["legs_per_core"][model] = out["models"][model].get("legs_per_core")
-    for name in peers.PEER:
+    for name in filter(None, os.environ.get("SERVERS", ",".join(peers.PEER)).split(",")):
         out["peers"][name] = {"skipped": why} if (why := peers.missing(name)) else _peer(name, seconds)
         out["legs_per_core"][name] = out["peers"][name].get("legs_per_core")
         if why:
             print(f"{name}: skipped, {why}", file=sys.stderr)
     return out
+
+
+def merged(earlier: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """What was measured before stays where this run was not asked for it, or could not measure it."""
+    kept = found.copy()
+    for part in ("models", "peers"):
+        old = earlier.get(part, {})
+        kept[part] = old | {name: new for name, new in found[part].items() if "skipped" not in new or name not in old}
+    reached = {name: legs for name, legs in found["legs_per_core"].items() if legs is not None}
+    kept["legs_per_core"] = found["legs_per_core"] | earlier.get("legs_per_core", {}) | reached
+    return kept
 
 
 def _model(model: str, found: Sequence[Call], seconds: int) -> dict[str, Any]:
