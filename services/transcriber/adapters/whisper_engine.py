@@ -42,12 +42,12 @@ FULL_FRAMES = 3_000
 FULL_STATES = 1_500
 MOST_TOKENS = 224
 """Half of what the decoder has positions for, as it was trained."""
-PAD_S = {Quality.PARTIAL: 2.0, Quality.FINAL: 2.0}
+PAD_S = {Quality.PARTIAL: 1.5, Quality.FINAL: 2.0}
 LEAST_WINDOW_S = 3.0
 SECOND_WINDOW_S = 15.0
 UNSURE = -0.6
 """Mean log probability of a final below which it is heard a second time, on more of its silence: one in twenty."""
-PARTIAL_TAIL_STATES = 3 * STATES_PER_S
+PARTIAL_TAIL_STATES = 2 * STATES_PER_S
 FINAL_TAIL_STATES = 4 * STATES_PER_S
 FINAL_STATES = (600, 900, 1_200, FULL_STATES)
 """Lengths of finals as the decoder sees them: the first that leaves room for the tail."""
