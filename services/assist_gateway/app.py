@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 import uvicorn
+import uvloop
 
 from services.assist_gateway.adapters import topics
 from services.assist_gateway.adapters.archive import Archive
@@ -206,6 +207,7 @@ def main(service: Service[AssistGatewaySettings]) -> None:
     async def serve(stop: asyncio.Event) -> None:
         await Gateway(service, publisher).run(stop, listening)
 
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # it has thousands of sockets
     try:
         run_async(service, serve)
     finally:

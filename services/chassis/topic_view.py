@@ -36,7 +36,7 @@ class TopicView:
     def __init__(
         self, settings: KafkaSettings, *, topics: Sequence[Topic[Any]], on_record: Callable[[Incoming], None],
         publisher: Publisher | None = None, since_ms: int | None = None, clock: Clock | None = None, name: str = "view",
-        fetch_wait_max_ms: int = 20, on_place: Callable[[str, int, int], None] | None = None,
+        fetch_wait_max_ms: int = 100, on_place: Callable[[str, int, int], None] | None = None,
     ) -> None:  # fmt: skip
         self._on_place = on_place
         self._topics = {settings.topic_prefix + topic.name: topic for topic in topics}

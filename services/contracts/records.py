@@ -795,6 +795,8 @@ class TelephonyEvent(Struct, frozen=True, kw_only=True):
     received_at: Annotated[datetime, Meta(tz=True)]
     """When the ingestor received it. RFC 3339, UTC."""
     notification: TelephonyNotification
+    after_the_fact: bool = False
+    """Read from the call log after the call had ended: times are rough, and `parties[].id` is not RingCentral's."""
 
 
 class TelephonyNotification(Struct, frozen=True, kw_only=True):
@@ -930,8 +932,10 @@ class TranscriptLeg(Struct, frozen=True, kw_only=True):
     """Audio taken in."""
     gap_ms: Annotated[int, Meta(ge=0)] = 0
     """Audio missing."""
+    unreadable_chunks: Annotated[int, Meta(ge=0)] = 0
+    """Chunks that could not be read and are on the dead-letter topic; their audio counts as missing."""
     reason: str = ""
-    """A short code."""
+    """A short code: `decode_failed`; `unreadable_audio` where some chunks could not be read; where none could, why, as the dead letters say it."""
 
 
 class Utterance(Struct, frozen=True, kw_only=True):

@@ -79,12 +79,12 @@ class Screen:
 class GatewayBench:
     """Topics of this test's own, and gateway processes."""
 
-    def __init__(self, broker: Broker, prefix: str, folder: Path) -> None:
+    def __init__(self, broker: Broker, prefix: str, folder: Path, partitions: int = 2) -> None:
         self.prefix = prefix
         self.log = folder / "assist_gateway.log"
         kafka = {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers, "EARSHOT_TOPIC_PREFIX": prefix}
         self.settings = load(KafkaSettings, kafka)
-        ensure_topics(self.settings, partitions=2)
+        ensure_topics(self.settings, partitions=partitions)
         self.producer = confluent_kafka.Producer(self.settings.kafka_options())
         self.port, self.health_port = free_ports()
         self.environ = dict(os.environ) | kafka | {
@@ -94,9 +94,16 @@ class GatewayBench:
         self.make_token: Callable[[dict[str, Any]], str] = lambda claims: jwt.encode(claims, KEY, algorithm="HS256")
 
     def tell(self, topic: str, record: dict[str, Any] | bytes, key: str = "s-1") -> None:
-        value = record if isinstance(record, bytes) else json.dumps(record).encode()
+        self.queue(topic, record if isinstance(record, bytes) else json.dumps(record).encode(), key)
+        self.flush()
+
+    def queue(self, topic: str, value: bytes, key: str) -> None:
+        """Send without waiting for the broker."""
         self.producer.produce(f"{self.prefix}{topic}.v1", key=key.encode(), value=value)
-        assert self.producer.flush(10) == 0
+
+    def flush(self) -> None:
+        """Wait for the broker to have it all."""
+        assert self.producer.flush(PATIENCE_S) == 0
 
     @contextmanager
     def gateway(self, port: int = 0, health_port: int = 0, **environ: str) -> Iterator[subprocess.Popen[bytes]]:

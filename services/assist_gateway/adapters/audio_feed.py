@@ -75,7 +75,7 @@ class AudioFeed:
                 self._read_while_wanted()
 
     def _read_while_wanted(self) -> None:
-        options = {"group.id": "earshot-assist-audio-unused", "enable.auto.commit": False, "fetch.wait.max.ms": 20}
+        options = {"group.id": "earshot-assist-audio-unused", "enable.auto.commit": False, "fetch.wait.max.ms": 100}
         consumer = confluent_kafka.Consumer(options | self._settings.kafka_options())
         assigned: set[int] = set()
         try:

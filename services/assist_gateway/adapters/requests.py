@@ -13,8 +13,8 @@ from services.assist_gateway.domain.reach import Lane
 MAX_MESSAGE_BYTES = 262_144
 """A screen that resumes names the calls that it has."""
 REASON = re.compile(r"[a-z0-9_]{0,40}")
-LANE = re.compile(r"([a-z]{1,8})([0-9]{1,6})")
-WORD_OF_CURSOR = re.compile(r"([a-z]{1,8}[0-9]{1,6})\.(-?[0-9]{1,18})")
+LANE = re.compile(r"([a-z]{1,16})([0-9]{1,6})")
+WORD_OF_CURSOR = re.compile(r"([a-z]{1,16}[0-9]{1,6})\.(-?[0-9]{1,18})")
 RequestT = TypeVar("RequestT")
 Offset = Annotated[int, msgspec.Meta(ge=-1, le=2**62)]
 

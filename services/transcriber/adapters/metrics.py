@@ -13,6 +13,7 @@ FULL_WINDOWS = Counter("earshot_full_windows_total", "Decodes that a guard sent 
 JOBS_WAITING = Gauge("earshot_decode_jobs_waiting", "Decodes in the queue.")
 LATENESS_SECONDS = Gauge("earshot_decode_lateness_seconds", "How far the most urgent decode is past its deadline.")
 PARTIALS_OFF = Gauge("earshot_partials_off", "1 while partials are left out to keep finals in time.")
+MARKS_LEFT_OUT = Counter("earshot_marks_left_out_total", "Legs' progress that did not fit beside a committed offset.")
 LEGS = Gauge("earshot_transcribed_legs", "Legs being transcribed.")
 TRANSCRIPT_SECONDS = Histogram(
     "earshot_transcript_latency_seconds", "From captured audio to the record.", ["kind"], buckets=_BUCKETS

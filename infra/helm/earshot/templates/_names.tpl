@@ -31,6 +31,7 @@ app.kubernetes.io/name: {{ .name | replace "_" "-" }}
 
 {{- define "earshot.ringcentralEnv" -}}
 - { name: RINGCENTRAL_SERVER_URL, value: {{ .Values.ringcentral.serverUrl | quote }} }
+- { name: RINGCENTRAL_STATE_DIR, value: /tmp/ringcentral }
 - name: RINGCENTRAL_CLIENT_ID
   valueFrom: { secretKeyRef: { name: {{ .Values.ringcentral.secret }}, key: clientId } }
 - name: RINGCENTRAL_CLIENT_SECRET
