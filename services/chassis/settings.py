@@ -187,9 +187,16 @@ def load(settings: type[SettingsT], environ: Mapping[str, str] | None = None) ->
         return settings.model_validate(dict(environ))
     except ValidationError as error:
         lines = [
-            f"{problem['loc'][0]}: {_say(problem)}" for problem in error.errors(include_input=False, include_url=False)
+            f"{_variable(settings, problem['loc'][0])}: {_say(problem)}"
+            for problem in error.errors(include_input=False, include_url=False)
         ]
         raise SettingError("\n".join(str(line) for line in lines)) from None
+
+
+def _variable(settings: type[BaseSettings], place: str | int) -> str:
+    """The variable's name, also where its default was found wrong."""
+    field = settings.model_fields.get(str(place))
+    return str(field.validation_alias if field is not None else place)
 
 
 def _say(problem: Any) -> str:

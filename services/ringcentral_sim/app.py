@@ -107,6 +107,7 @@ def build_world(
         new_uuid=lambda: str(secrets.randbelow(9 * 10**18) + 10**18),
     )
     book = CallBook(clock, publisher.publish, session_ids)
+    publisher.calls_of = book.calls_of
     legs = Legs(
         sip=sip,
         book=book,
@@ -139,6 +140,7 @@ def build_world(
         counters=counters,
         blacklist_after_s=settings.webhook_blacklist_after_s,
         allow_http=settings.webhook_allow_http,
+        token_header=settings.webhook_token_header,
     )
     publisher.transports = {"WebSocket": gateway, "WebHook": webhooks}
     tokens = TokenStore(

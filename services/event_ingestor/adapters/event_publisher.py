@@ -34,14 +34,16 @@ class EventPublisher:
         self._clock = clock
         self._full_name = topic_prefix + TELEPHONY_EVENTS.name
 
-    def notification(self, raw: bytes) -> None:
-        """A notification from the WebSocket."""
-        self._publish(raw, source="websocket")
+    def notification(self, raw: bytes, *, source: str = "websocket") -> None:
+        """A telephony session notification as it came, from the WebSocket or a webhook."""
+        self._publish(raw, source=source)
 
-    def session_party(self, session: Mapping[str, Any], party: Mapping[str, Any], known: Party) -> None:
-        """A party's status as read by REST; `known` identifies it."""
+    def session_party(
+        self, session: Mapping[str, Any], party: Mapping[str, Any], known: Party, *, source: str = "rest"
+    ) -> None:
+        """A party's status as read by REST; `known` identifies it, `source` says what made us look."""
         at = self._clock.now()
-        event_id = f"rest:{session['id']}:{known.party_id}:{known.code}:{int(at.timestamp() * 1000)}"
+        event_id = f"{source}:{session['id']}:{known.party_id}:{known.code}:{int(at.timestamp() * 1000)}"
         extension = f"/restapi/v1.0/account/{known.account_id or '~'}/extension/{known.extension_id}"
         notification = {
             "uuid": event_id,
@@ -54,7 +56,7 @@ class EventPublisher:
                 "origin": session.get("origin") or {"type": "Call"},
             },
         }
-        self._publish(orjson.dumps(notification), source="rest")
+        self._publish(orjson.dumps(notification), source=source)
 
     def finished_leg(self, leg: FinishedLeg) -> None:
         """What the call log tells of a call that is over: taken when, if it was, and ended when."""
@@ -108,7 +110,7 @@ class EventPublisher:
         call_id = record.notification.body.telephony_session_id
         self._publisher.publish_value(TELEPHONY_EVENTS, call_id, value, event_id=event_id)
         self._seen.add(event_id)
-        self._calls.observe(call_id, _parties(record))
+        self._calls.observe(call_id, _parties(record), int(self._clock.monotonic_s() * 1000))
         metrics.EVENTS.labels(source).inc()
 
 

@@ -23,6 +23,10 @@ from services.event_ingestor.adapters.hydration import unhurried
 from services.event_ingestor.domain.calls import KnownCalls
 
 log = structlog.get_logger()
+FURTHEST = timedelta(hours=20)
+"""Less than the day for which the orchestrator remembers calls that are over: none of them is to be told of again."""
+NOBODY_YET_S = 1.0
+"""Until it is known whom to watch, and the first reading can be made."""
 
 
 class Reconciler:
@@ -50,6 +54,8 @@ class Reconciler:
             try:
                 if self._watched():
                     await self.reconcile()
+                else:
+                    wait_s = min(wait_s, NOBODY_YET_S)
             except RingCentralRefused as refusal:
                 wait_s = max(wait_s if not refusal.retryable else wait_s / 10, refusal.retry_after_ms / 1000)
                 metrics.CALL_LOG.labels("refused").inc()
@@ -59,7 +65,7 @@ class Reconciler:
     async def reconcile(self) -> int:
         """One reading; how many calls were found that nobody had told of."""
         began, surely = self._clock.now(), not self._deaf()
-        since = self._sure_until - self._lookback
+        since = max(self._sure_until - self._lookback, began - FURTHEST)
         legs = await asyncio.to_thread(self._call_log.finished, self._watched(), since)
         found = 0
         for call_id, of_call in groupby(legs, key=lambda leg: leg.call_id):

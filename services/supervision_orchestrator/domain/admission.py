@@ -99,7 +99,7 @@ class _Supply:
         if not allowed:
             return "not_permitted"
         able = [s for s in allowed if wanting.supervisor in {"", s.extension_id}]
-        if not able and wanting.supervisor:
+        if wanting.supervisor and not floor.roster.may_supervise(wanting.supervisor, wanting.agent_extension_id):
             return "another_group"
         phones = [
             (s.extension_id, d)

@@ -1,6 +1,6 @@
 """`make bench SUITE=coverage`: a floor's day in compressed time, judged by the simulator's truth.
 
-Options by environment: CALLS=2000 SEED=1 SPEED=25 KILL=0 FAULTS=both|clean|faults (see `options`). Kinds of run that
+Options by environment: CALLS=2000 SEED=1 SPEED=12.5 KILL=0 FAULTS=both|clean|faults (see `options`). Kinds of run that
 are not asked for keep their figures in the results. Logs of the processes stay in `.run/bench/coverage`.
 """
 
@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +126,16 @@ class _Run:
                     await asyncio.to_thread(view.stop)
         return {
             **judge(truth, self._lifecycle, progress, speed=self._options.speed, disturbances=self._kills),
-            "kills": len(self._kills),
+            "kills": self._killed(),
             "gateway": dict(sorted(gateway.counts.items())),
+        }
+
+    def _killed(self) -> dict[str, Any]:
+        """How often each was killed, and how long until it was ready again, in the machine's seconds."""
+        down_s = sorted((kill.until_s - kill.from_s) / self._options.speed for kill in self._kills)
+        return {
+            **Counter(kill.what for kill in self._kills),
+            "down_s": {"p50": round(down_s[len(down_s) // 2], 1), "max": round(down_s[-1], 1)} if down_s else None,
         }
 
     def _take(self, incoming: Incoming) -> None:
@@ -178,7 +187,7 @@ class _Run:
                 await asyncio.to_thread(self._around.restart, name)
                 await asyncio.to_thread(self._around.wait_ready, name)
                 spell = [(at - self._day_began) * self._options.speed for at in (killed, time.monotonic())]
-                self._kills.append(Disturbance(f"kill {name}", *spell))
+                self._kills.append(Disturbance(name, *spell))
                 down_s = time.monotonic() - killed
                 _say(f"{self._kind}: killed {name}, ready again after {down_s:.1f} s")
 

@@ -102,6 +102,13 @@ async def test_the_time_in_doubt_grows_through_an_outage_and_only_then() -> None
     assert reading.since == [format_utc(moment - LOOKBACK) for moment in began]
 
 
+async def test_calls_that_others_may_have_forgotten_are_not_told_of() -> None:
+    reading = Reading(deaf=True)
+    reading.clock.advance_ms(30 * 3_600_000)
+    await reading.reconciler.reconcile()
+    assert reading.since == [format_utc(START + timedelta(hours=10))]
+
+
 @pytest.mark.parametrize("refusal", [RingCentralRefused(403, "CMN-408"), RingCentralRefused(503)])
 async def test_a_refused_reading_is_tried_again(refusal: RingCentralRefused) -> None:
     reading = Reading(record(leg(301)))

@@ -19,7 +19,7 @@ from services.event_ingestor.adapters.event_publisher import EventPublisher
 from services.event_ingestor.adapters.hydration import Hydrator
 from services.event_ingestor.adapters.roster_source import RosterSource
 from services.event_ingestor.adapters.roster_topic import StoredRoster, publish_roster
-from services.event_ingestor.adapters.sessions import ACCOUNT, Listed, Sessions
+from services.event_ingestor.adapters.sessions import ACCOUNT, Listed, Listing, Sessions
 from services.event_ingestor.domain.calls import KnownCalls, Party
 from services.event_ingestor.domain.dedupe import Seen
 from services.event_ingestor.domain.roster import diff, monitored
@@ -110,7 +110,7 @@ def test_active_calls_of_the_watched_from_the_company_list():
         {"sessionId": "5"},
     ]
     rest = ScriptedRest({ACTIVE: {"records": records}})
-    assert [one.call_id for one in Sessions(rest.client()).active(AGENTS)] == ["s-1", "s-3", "s-4"]
+    assert [one.call_id for one in Sessions(rest.client()).active(AGENTS).calls] == ["s-1", "s-3", "s-4"]
 
 
 def test_active_calls_extension_by_extension_where_the_company_list_is_not_allowed():
@@ -121,7 +121,7 @@ def test_active_calls_extension_by_extension_where_the_company_list_is_not_allow
             own: {"records": [{"telephonySessionId": "s-1", "extension": {"id": 301}}]},
         }
     )
-    assert Sessions(rest.client()).active(AGENTS) == [Listed("s-1")]
+    assert Sessions(rest.client()).active(AGENTS) == Listing((Listed("s-1"),), AGENTS)
 
 
 class Hydration:
