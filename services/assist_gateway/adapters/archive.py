@@ -80,9 +80,7 @@ class Archive:
             raise Transient("the broker did not say in time where the call's records are")
         return places
 
-    def _read(
-        self, consumer: confluent_kafka.Consumer, call_id: str, behind: set[str], last_ms: int
-    ) -> list[Update]:  # fmt: skip
+    def _read(self, consumer: confluent_kafka.Consumer, call_id: str, behind: set[str], last_ms: int) -> list[Update]:
         found: list[Update] = []
         tries = int(PATIENCE_S / 0.5)
         while behind:
