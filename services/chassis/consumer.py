@@ -20,9 +20,11 @@ import msgspec
 import structlog
 
 from services.chassis import metrics
-from services.chassis.commits import Commits, Committer, Place
+from services.chassis.commits import Commits, Committer
 from services.chassis.errors import Backpressure, Fatal, Poison, Transient
+from services.chassis.handover import Handover, place_of
 from services.chassis.health import Health
+from services.chassis.idle_reading import poll
 from services.chassis.publisher import Origin, Publisher
 from services.chassis.settings import KafkaSettings
 from services.contracts.topics import Topic
@@ -31,9 +33,6 @@ log = structlog.get_logger()
 MAX_RETRY_S = 10.0
 MAX_BACKPRESSURE_S = 0.5
 BREATH_S = 0.05
-NOTES_TRY_S = 1.0
-NOTES_AGAIN_S = 0.5
-NOTES_SHORT_TRY_S = 0.1
 GONE_FOR_NOW = {
     confluent_kafka.KafkaError._ALL_BROKERS_DOWN,
     confluent_kafka.KafkaError._TRANSPORT,
@@ -115,9 +114,7 @@ class ConsumeLoop:
         self._health = health
         self._committer = committer
         self._broken = False
-        self._noteless: dict[Place, confluent_kafka.TopicPartition] = {}
-        self._noteless_due_s = 0.0
-        self._poll_s = poll_s
+        self._poll_s, self._rest_ms = poll_s, settings.kafka_idle_rest_ms
         options = {
             "group.id": group,
             "enable.auto.commit": False,
@@ -139,7 +136,7 @@ class ConsumeLoop:
     def run(self, stop: threading.Event, clock_s: Callable[[], float]) -> None:
         """Read until `stop`; commits what is safe at the end. Raises Fatal when the broker says never."""
         self._health.waiting("consumer", "no partitions assigned yet")
-        self._clock_s = clock_s
+        self._handover = Handover(self._consumer, assigned=self._hand_over, clock_s=clock_s)
         self._commits = Commits(
             self._consumer, safe_offset=self._handler.safe_offset, note=self._note, clock_s=clock_s,
             committer=self._committer,
@@ -149,12 +146,12 @@ class ConsumeLoop:
         )
         try:
             while not stop.is_set():
-                message = self._consumer.poll(self._poll_s)
+                message = poll(self._consumer, self._poll_s, rest_ms=self._rest_ms)
                 if message is not None:
                     self._take(message, stop)
                 self._handler.idle()
                 self._commits.tend()
-                self._ask_for_notes()
+                self._handover.tend()
             self._commit_at_end()
         except BaseException:
             self._broken = True
@@ -170,7 +167,7 @@ class ConsumeLoop:
                 stop.wait(0.2)
                 return
             raise Fatal(f"the broker refused reading: {error.name()}")
-        if self._put_back(message):
+        if self._handover.put_back(message):
             return
         incoming = self._incoming(message)
         metrics.CONSUMED.labels(incoming.full_name).inc()
@@ -203,15 +200,15 @@ class ConsumeLoop:
         self._consumer.pause(assignment)
         strayed = self._consumer.poll(0)
         if strayed is not None and strayed.error() is None:  # from a partition assigned just now
-            self._consumer.seek(_place_of(strayed))
+            self._consumer.seek(place_of(strayed))
         stopped = False
         while seconds > 0 and not stopped:
             stopped = stop.wait(min(seconds, BREATH_S))
             seconds -= BREATH_S
             self._handler.idle()
             self._commits.tend()
-            self._ask_for_notes()
-        self._consumer.resume([p for p in self._consumer.assignment() if (p.topic, p.partition) not in self._noteless])
+            self._handover.tend()
+        self._handover.resume(self._consumer.assignment())
         return not stopped
 
     def _note(self, full_name: str, partition: int) -> str:
@@ -226,41 +223,12 @@ class ConsumeLoop:
     def _assigned(self, _: confluent_kafka.Consumer, partitions: list[confluent_kafka.TopicPartition]) -> None:
         log.info("partitions_assigned", count=len(partitions))
         if isinstance(self._handler, RemembersProgress) and partitions:
-            self._noteless |= {(p.topic, p.partition): p for p in partitions}
-            self._noteless_due_s = 0.0
-            self._ask_for_notes(NOTES_TRY_S)
+            self._handover.begin(partitions)
         self._health.ready("consumer")
 
-    def _ask_for_notes(self, try_s: float = NOTES_SHORT_TRY_S) -> None:
-        """Hand new partitions over to the handler with their notes; what it has already is read on meanwhile.
-
-        A transaction that a dead member left open keeps its offsets undecided until it times out.
-        """
-        if not self._noteless or self._clock_s() < self._noteless_due_s:
-            return
-        try:
-            known = self._consumer.committed(list(self._noteless.values()), timeout=try_s)
-        except confluent_kafka.KafkaException as error:
-            log.info("notes_waiting", count=len(self._noteless), error=error.args[0].name())
-            known = []
-        for place in known:
-            if place.error is None and isinstance(self._handler, RemembersProgress):
-                self._handler.assigned(place.topic, place.partition, place.metadata or "")
-                self._resume(self._noteless.pop((place.topic, place.partition)))
-        self._noteless_due_s = self._clock_s() + NOTES_AGAIN_S
-
-    def _resume(self, partition: confluent_kafka.TopicPartition) -> None:
-        if partition in self._consumer.assignment():
-            self._consumer.resume([partition])
-
-    def _put_back(self, message: confluent_kafka.Message) -> bool:
-        """Whether a message is of a partition that is not handed over yet: it is read again when it is."""
-        place = _place_of(message)
-        if (place.topic, place.partition) not in self._noteless:
-            return False
-        self._consumer.pause([place])
-        self._consumer.seek(place)
-        return True
+    def _hand_over(self, full_name: str, partition: int, note: str) -> None:
+        if isinstance(self._handler, RemembersProgress):
+            self._handler.assigned(full_name, partition, note)
 
     def _revoked(self, _: confluent_kafka.Consumer, partitions: list[confluent_kafka.TopicPartition]) -> None:
         self._part(partitions, lost=self._broken and self._committer is not None)
@@ -271,8 +239,7 @@ class ConsumeLoop:
     def _part(self, partitions: list[confluent_kafka.TopicPartition], *, lost: bool) -> None:
         places = [(p.topic, p.partition) for p in partitions]
         log.info("partitions_revoked", count=len(places), lost=lost)
-        for place in places:
-            self._noteless.pop(place, None)
+        self._handover.forget(places)
         for name, partition in places:
             self._handler.revoked(name, partition, lost=lost)
         if lost:
@@ -299,10 +266,6 @@ def incoming_from(message: confluent_kafka.Message, topics: dict[str, Topic[Any]
         headers=tuple(_header_pairs(message)),
         timestamp_ms=message.timestamp()[1],
     )
-
-
-def _place_of(message: confluent_kafka.Message) -> confluent_kafka.TopicPartition:
-    return confluent_kafka.TopicPartition(message.topic() or "", message.partition() or 0, message.offset() or 0)
 
 
 def _header_pairs(message: confluent_kafka.Message) -> list[tuple[str, bytes | None]]:

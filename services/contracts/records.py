@@ -791,7 +791,7 @@ class TelephonyEvent(Struct, frozen=True, kw_only=True):
     event_id: Annotated[str, Meta(min_length=1)]
     """The notification's uuid; made from session, party, status and time when hydrated by REST. Duplicates carry the same id."""
     source: Literal["websocket", "webhook", "presence", "rest"]
-    """How it reached us."""
+    """How it reached us: websocket and webhook as RingCentral sent it; presence and rest as read by REST, after a presence event or to close a gap."""
     received_at: Annotated[datetime, Meta(tz=True)]
     """When the ingestor received it. RFC 3339, UTC."""
     notification: TelephonyNotification

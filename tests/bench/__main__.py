@@ -12,6 +12,7 @@ RESULTS = Path("bench/results")
 # Each module has `measure() -> dict`, and is imported only when asked for; with `merged(earlier, found)` it keeps
 # figures of earlier runs.
 SUITES = {
+    "asr": "tests.bench.asr.suite",
     "coverage": "tests.bench.coverage.suite",
     "delivery": "tests.bench.delivery",
     "redaction": "tests.bench.redaction",

@@ -81,7 +81,15 @@ class Simulator:
 
     async def lose_events(self, *, share: float | None) -> None:
         """Let the gap be certain, however soon the client is back; None: no more."""
-        (await self.http.post("/sim/faults", json={"chances": {"event_lost": share}})).raise_for_status()
+        await self.fault(chances={"event_lost": share})
+
+    async def fault(self, **body: Any) -> None:
+        """Switch or do what POST /sim/faults takes."""
+        (await self.http.post("/sim/faults", json=body)).raise_for_status()
+
+    async def subscribed(self, subscriptions: int) -> bool:
+        """Whether there are so many subscriptions."""
+        return int((await self.http.get("/sim/state")).json()["subscriptions"]) == subscriptions
 
     async def connections(self) -> int:
         """How many WebSocket connections were made since the start."""

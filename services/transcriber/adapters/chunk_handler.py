@@ -70,9 +70,10 @@ class LegLimits:
     """Settings of all legs."""
 
     rules: EndpointRules
-    partial_step_ms: int = 1_000
+    partial_step_ms: int = 700
     partials_off_after_ms: int = 3_000
     number_hold_ms: int = 4_000
+    languages: tuple[str, ...] = ("en",)
     redact: Policy = field(default_factory=Policy)
     backlog: int = 32
     quiet_ms: int = 3_000
@@ -223,6 +224,7 @@ class ChunkHandler:
                 rules=self._limits.rules,
                 hold_ms=self._limits.number_hold_ms,
                 policy=self._limits.redact,
+                languages=self._limits.languages,
                 mark=mark,
             )
             leg = self._legs[leg_id] = _Leg(stream, place, self._listened_s, chunk.offset)

@@ -79,7 +79,7 @@ class TranscriptWriter:
                 for word in safe.words
             ),
             confidence=_unit(transcript.confidence),
-            language="en",
+            language=transcript.language,
             redactions=tuple(
                 records.Redaction(
                     type=hidden.secret.value,

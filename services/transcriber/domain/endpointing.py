@@ -1,8 +1,11 @@
 """Where speech begins and ends: voice probabilities, one each 32 ms, into utterances.
 
-    silent --voice--> speaking --pause_ms of silence--> paused --silence_ms--> ended
-                         ^                                |
-                         +------------- voice ------------+
+    silent --voice--> speaking --pause--> paused --silence_ms--> ended
+                         ^                   |
+                         +------ voice ------+--voice, after a pause that is long enough for a breath--> ended
+
+The longer somebody has spoken, the shorter a pause is enough to take what was said so far as an utterance of its own,
+once the speaker goes on: so words of long turns are final early, and windows stay short.
 
 Frames lie on a grid fixed to the media clock. A recurrent detector remembers for longer than a replay can go back, so
 where nobody speaks it is made to forget: behind each utterance, and about every ``FORGET_MS``. Such a place is an
@@ -43,17 +46,24 @@ class EndpointRules:
     offset: float = 0.35
     pre_roll_ms: int = 256
     pause_ms: int = 256
+    breaths: tuple[tuple[int, int], ...] = ((1_504, 224), (2_496, 160), (4_000, 96))
+    """After so many ms of speech so short a pause is a breath."""
     silence_ms: int = 544
     keep_silence_ms: int = 320
     max_ms: int = 14_016
     split_window_ms: int = 5_024
     min_voiced_ms: int = 64
 
+    def breath_ms(self, spoken_ms: int) -> int | None:
+        """The pause that divides what has been going on for so long, if any does."""
+        return min((pause_ms for least_ms, pause_ms in self.breaths if spoken_ms >= least_ms), default=None)
+
 
 class Cause(StrEnum):
     """Why an utterance ended."""
 
     SILENCE = "silence"
+    BREATH = "breath"
     LENGTH = "length"
     GAP = "gap"
     LEG_END = "leg_end"
@@ -190,7 +200,11 @@ class Endpointer:
         rules = self.rules
         self._voice.append(probability)
         out: list[Boundary] = []
+        breath_ms = rules.breath_ms(len(self._voice) * FRAME_MS - FRAME_MS - self._silence_ms)
         if probability >= (rules.onset if self._paused else rules.offset):
+            if self._paused and breath_ms is not None and self._silence_ms >= breath_ms:
+                behind = min(rules.pre_roll_ms, self._silence_ms // 2) // FRAME_MS + 1
+                return [self._end(len(self._voice) - behind, Cause.BREATH)]
             if self._paused:
                 out.append(Resumed())
             self._silence_ms, self._paused = 0, False
@@ -200,7 +214,7 @@ class Endpointer:
             if self._silence_ms >= rules.silence_ms:
                 extra = max(0, self._silence_ms - rules.keep_silence_ms) // FRAME_MS
                 return [self._end(len(self._voice) - extra, Cause.SILENCE)]
-            if not self._paused and self._silence_ms >= rules.pause_ms:
+            if not self._paused and self._silence_ms >= min(rules.pause_ms, breath_ms or rules.pause_ms):
                 self._paused = True
                 out.append(Paused(frame_ms + FRAME_MS))
         if len(self._voice) * FRAME_MS >= rules.max_ms:
@@ -212,8 +226,8 @@ class Endpointer:
         heard_ms = start_ms + len(self._voice) * FRAME_MS
         voice, rest_ms = tuple(self._voice[:frames]), (len(self._voice) - frames) * FRAME_MS
         end_ms = start_ms + frames * FRAME_MS
-        then = Anchor(end_ms, goes_on=True)
-        if cause is not Cause.LENGTH:
+        then = Anchor(end_ms, goes_on=cause is Cause.LENGTH)
+        if cause not in (Cause.LENGTH, Cause.BREATH):
             then = Anchor(heard_ms, min(rest_ms, self.rules.pre_roll_ms) if cause is Cause.SILENCE else 0)
         enough = self._voiced_ms >= self.rules.min_voiced_ms
         self._voice = []

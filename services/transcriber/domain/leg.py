@@ -7,7 +7,8 @@ the redaction until what follows cannot change what must be hidden. Finals leave
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import replace
 
 from services.transcriber.domain.chunks import LegChunk, LegIdentity
@@ -40,6 +41,9 @@ from services.transcriber.domain.transcript import (
 )
 
 FIRST_PARTIAL_MS = 600
+PAUSING_FRAMES = 3
+LANGUAGE_AFTER_MS = 2_500
+"""So much speech tells a language as well as half a minute does."""
 DECODE_ATTEMPTS = 2
 
 
@@ -55,9 +59,13 @@ class LegStream:
         rules: EndpointRules,
         hold_ms: int = 4_000,
         policy: Policy | None = None,
+        languages: Sequence[str] = ("en",),
         mark: LegMark | None = None,
     ) -> None:
-        """Start a leg, or go on after ``mark`` where another worker left it."""
+        """Start a leg, or go on after ``mark`` where another worker left it.
+
+        ``languages`` are those that may be spoken; unless there is one, the leg's first seconds tell.
+        """
         mark = mark or LegMark()
         self.identity = identity
         self.rate_hz = rate_hz
@@ -73,6 +81,9 @@ class LegStream:
         self._epoch_ms: int | None = None
         self._ending: LegStatus | None = None
         self._quiet = False
+        self._language = languages[0] if len(languages) == 1 else ""
+        self._tongues: Counter[str] = Counter()
+        self._told_ms = 0
 
     def on_chunk(self, chunk: LegChunk, *, step_ms: int | None) -> list[Effect]:
         """Take audio. ``step_ms`` is how much new speech a partial is worth now; None turns partials off.
@@ -201,13 +212,15 @@ class LegStream:
             captured_ms=self._hearing.wall_ms(end_ms),
             pcm16=self._hearing.slice(spoken.start_ms, end_ms),
             rate_hz=self.rate_hz,
-            prefix=spoken.stabilizer.prefix if kind is Kind.PARTIAL else "",
+            language=self._language,
         )
 
     def _partial(self, step_ms: int | None, out: list[Effect]) -> None:
         spoken = self._open
         if spoken is None or step_ms is None or spoken.partial_pending or spoken.speculated_ms is not None:
             return
+        if all(probability < self._rules.offset for probability in self._hearing.voice()[-PAUSING_FRAMES:]):
+            return  # a pause is coming, and with it a decode
         since_ms = spoken.partial_end_ms or spoken.start_ms + self._rules.pre_roll_ms
         framed_ms = self._hearing.framed_ms
         if framed_ms - since_ms >= (step_ms if spoken.partial_end_ms else FIRST_PARTIAL_MS):
@@ -241,7 +254,7 @@ class LegStream:
         spoken.gap_ms += self._hearing.take_gap(ended.then.at_ms)
         spoken.end_wall_ms = self._hearing.wall_ms(ended.end_ms)
         self._closed.append(spoken)
-        if ended.cause is not Cause.SILENCE or spoken.speculated_ms is None:
+        if ended.cause not in (Cause.SILENCE, Cause.BREATH) or spoken.speculated_ms is None:
             spoken.speculated_ms = spoken.final = None
             out.append(CancelDecode(spoken.utterance_id))
             out.append(self._job(spoken, Kind.FINAL, ended.end_ms))
@@ -286,6 +299,7 @@ class LegStream:
             spoken.stabilizer.take(recognition.words)
         if self._ghost(spoken, recognition):
             return
+        spoken.language = recognition.language
         safe = self._redaction.partial(self._timed(spoken, recognition))
         if safe.words and safe.text != spoken.shown:
             spoken.shown = safe.text
@@ -299,8 +313,10 @@ class LegStream:
     def _drain(self, out: list[Effect]) -> None:
         while self._closed and (recognition := self._closed[0].final) is not None:
             spoken = self._closed.popleft()
+            self._learn_language(spoken, recognition)
             self._held_from.append(spoken)
             ghost = self._ghost(spoken, recognition)
+            spoken.language = recognition.language
             words = () if ghost else self._timed(spoken, recognition)
             self._publish(self._redaction.final(spoken, words), out)
         if self._ending is not None and not self._closed and not self.finished:
@@ -308,6 +324,16 @@ class LegStream:
             self.finished = True
             self._counts = replace(self._counts, ended=True)
             out.append(self._leg_finished(self._ending))
+
+    def _learn_language(self, spoken: Spoken, recognition: Recognition) -> None:
+        """From the first finals, in the order of speech; then it stays, whatever single words sound like."""
+        if self._language or spoken.ended is None:
+            return
+        spoken_ms = spoken.ended.end_ms - spoken.start_ms
+        self._tongues[recognition.language] += round(spoken_ms * recognition.language_probability)
+        self._told_ms += spoken_ms
+        if self._told_ms >= LANGUAGE_AFTER_MS:
+            self._language = self._tongues.most_common(1)[0][0]
 
     def _leg_finished(self, ending: LegStatus) -> LegFinished:
         counts, hearing = self._counts, self._hearing
@@ -352,5 +378,6 @@ class LegStream:
             start_wall_ms=start_wall_ms,
             audio_end_wall_ms=end_wall_ms,
             decoded_wall_ms=wall_ms,
+            language=spoken.language,
             asks=self._redaction.asks if final else None,
         )

@@ -37,6 +37,7 @@ class Spoken:
     decoded_wall_ms: int = 0
     attempts: int = 0
     shown: str = ""
+    language: str = "en"
 
     def timed(self, recognition: Recognition, voice: Sequence[float], threshold: float) -> tuple[TimedWord, ...]:
         """The words on the call's media clock; ``voice`` holds a probability per frame of the utterance."""

@@ -29,6 +29,7 @@ class Transcript:
     start_wall_ms: int | None
     audio_end_wall_ms: int
     decoded_wall_ms: int
+    language: str = "en"
     asks: Asked | None = None
     """What the other legs of the call may answer."""
 

@@ -40,7 +40,7 @@ def _play(script: Script, sizes_ms: list[int]) -> Session:
 
 def test_utterances_end_in_silence_and_come_in_order() -> None:
     session = _play(TALK, [200])
-    assert session.said == ["hello this is anna speaking", "no", "how can i help you today my friend with something"]
+    assert session.said == ["hello this is anna speaking", "no", "how can i help you today my friend", "with something"]
     ends = [(t.start_ms, t.end_ms) for t in session.finals]
     assert ends == sorted(ends)
     assert all(one[1] <= other[0] for one, other in itertools.pairwise(ends))
@@ -111,6 +111,18 @@ def test_long_speech_is_split_where_it_is_quietest() -> None:
     assert not session.finals[0].end_of_turn
 
 
+def test_long_turns_become_final_breath_by_breath_and_end_once() -> None:
+    script = Script().pause(500).say("this is my question to you about it").pause(256).say("and it is a long one")
+    script.pause(160).say("as you hear").pause(1_000)
+    session = _play(script, [200])
+    assert session.said == ["this is my question to you about it", "and it is a long one as you hear"]
+    assert [t.end_of_turn for t in session.finals] == [False, True]
+    # The first is final as soon as the speaker goes on.
+    resumed_ms = script.spoken[8][0]
+    assert session.finals[0].end_ms <= resumed_ms
+    assert session.finals[0].decoded_wall_ms - 1_000_000 - resumed_ms <= 250
+
+
 def test_a_gap_ends_the_utterance_and_is_told() -> None:
     script = Script().pause(300).say("before the gap")
     after = Script(words=script.words).say("behind it").pause(1_000)
@@ -162,13 +174,13 @@ def test_a_decode_that_fails_twice_fails_the_leg_but_not_its_other_words() -> No
         TALK.words, lambda request: Transient("no") if request.pcm16.count(b"\x06\x00") > 9 else None
     )
     session = Session(failing).hear(chunks_of(TALK.pcm16(), [200]))
-    assert session.said == ["hello this is anna speaking", "how can i help you today my friend with something"]
+    assert session.said == ["hello this is anna speaking", "how can i help you today my friend", "with something"]
     assert session.finished[0].status is LegStatus.FAILED
 
 
 def test_partials_can_be_left_out() -> None:
     session = Session(ScriptedEngine(TALK.words)).hear(chunks_of(TALK.pcm16(), [200]), step_ms=None)
-    assert len(session.finals) == 3
+    assert len(session.finals) == 4
 
 
 def test_memory_of_a_silent_leg_is_bounded() -> None:
