@@ -65,5 +65,5 @@ clean: ## Remove what was made here, the downloaded packages included
 .venv/.dev: .venv/.runtime infra/requirements/dev.txt
 	@infra/setup/packages.sh dev
 
-$(UI)/dist/index.html: .venv/.runtime $(wildcard $(UI)/package-lock.json $(UI)/*.html $(UI)/src/*)
+$(UI)/dist/index.html: .venv/.runtime $(wildcard $(UI)/package-lock.json $(UI)/*.html $(UI)/src/* $(UI)/src/audio/*)
 	@infra/setup/console.sh
