@@ -36,7 +36,6 @@ BREATH_S = 0.05
 GONE_FOR_NOW = {
     confluent_kafka.KafkaError._ALL_BROKERS_DOWN,
     confluent_kafka.KafkaError._TRANSPORT,
-    confluent_kafka.KafkaError._PARTITION_EOF,
     confluent_kafka.KafkaError.UNKNOWN_TOPIC_OR_PART,
     confluent_kafka.KafkaError._UNKNOWN_TOPIC,
     confluent_kafka.KafkaError._UNKNOWN_PARTITION,
@@ -99,6 +98,15 @@ class RemembersProgress(Protocol):
         ...
 
 
+@runtime_checkable
+class FollowsEnds(Protocol):
+    """What a handler has besides when it must tell silence from lag."""
+
+    def reached_end(self, full_name: str, partition: int) -> None:
+        """All that the partition holds has been handled; more may come."""
+        ...
+
+
 class ConsumeLoop:
     """One consumer group member. `run` blocks until `stop` is set."""
 
@@ -126,6 +134,7 @@ class ConsumeLoop:
             "heartbeat.interval.ms": max(session_timeout_ms // 5, 200),
             "fetch.wait.max.ms": fetch_wait_max_ms,
             "topic.metadata.refresh.interval.ms": 10_000,
+            "enable.partition.eof": isinstance(handler, FollowsEnds),
         }
         if group_instance_id:
             options["group.instance.id"] = group_instance_id
@@ -162,6 +171,8 @@ class ConsumeLoop:
     def _take(self, message: confluent_kafka.Message, stop: threading.Event) -> None:
         error = message.error()
         if error is not None:
+            if self._is_end(message):
+                return
             if error.code() in GONE_FOR_NOW or error.retriable():
                 log.info("consume_waiting", error=error.name())
                 stop.wait(0.2)
@@ -199,8 +210,8 @@ class ConsumeLoop:
         assignment = self._consumer.assignment()
         self._consumer.pause(assignment)
         strayed = self._consumer.poll(0)
-        if strayed is not None and strayed.error() is None:  # from a partition assigned just now
-            self._consumer.seek(place_of(strayed))
+        if strayed is not None and not self._is_end(strayed) and strayed.error() is None:
+            self._consumer.seek(place_of(strayed))  # of a partition assigned just now
         stopped = False
         while seconds > 0 and not stopped:
             stopped = stop.wait(min(seconds, BREATH_S))
@@ -210,6 +221,14 @@ class ConsumeLoop:
             self._handover.tend()
         self._handover.resume(self._consumer.assignment())
         return not stopped
+
+    def _is_end(self, message: confluent_kafka.Message) -> bool:
+        error = message.error()
+        if error is None or error.code() != confluent_kafka.KafkaError._PARTITION_EOF:
+            return False
+        if isinstance(self._handler, FollowsEnds):
+            self._handler.reached_end(message.topic() or "", message.partition() or 0)
+        return True
 
     def _note(self, full_name: str, partition: int) -> str:
         return self._handler.note(full_name, partition) if isinstance(self._handler, RemembersProgress) else ""

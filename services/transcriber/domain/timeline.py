@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from services.transcriber.domain.endpointing import FRAME_MS
+
 JITTER_MS = 20
 """Media times this close to the expected one are the same time, rounded."""
 
@@ -68,8 +70,12 @@ class Timeline:
         self.append(bytes(gap_ms * self._bytes_per_ms))
 
     def missing_ms(self, since_ms: int) -> int:
-        """How much of what is held from ``since_ms`` on was filled in for audio that is missing."""
-        return sum(max(0, stop - max(start, since_ms)) for start, stop, missed in self._holes if missed)
+        """How much of what is held from ``since_ms`` on was filled in for audio that is missing.
+
+        The last of a hole, less than a frame, counts as missing before: there a successor pads its first frame.
+        """
+        parts = ((start, stop - max(start, since_ms)) for start, stop, missed in self._holes if missed)
+        return sum(ms for start, ms in parts if ms >= (1 if start >= since_ms else FRAME_MS))
 
     def heard_ms(self, since_ms: int) -> int:
         """How much audio is held from ``since_ms`` on; negative where that is still to come."""
