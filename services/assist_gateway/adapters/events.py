@@ -83,7 +83,7 @@ class Events:
 
     async def _stream(
         self, admitted: Admitted, watch: list[str], everything: Detail | None, word: str
-    ) -> AsyncIterator[bytes]:  # fmt: skip
+    ) -> AsyncIterator[bytes]:
         owed = asyncio.Event()
         session = Session(viewer=admitted.viewer, limit=self._queue_limit, wake=owed.set)
         place = Place()
@@ -108,7 +108,7 @@ class Events:
 
     async def _begin(
         self, session: Session, place: Place, watch: Iterable[str], everything: Detail | None, word: str
-    ) -> None:  # fmt: skip
+    ) -> None:
         try:
             wire, held = requests.read_word(word)
             cursor = requests.cursor_from(wire)
