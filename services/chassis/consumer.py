@@ -24,7 +24,6 @@ from services.chassis.commits import Commits, Committer
 from services.chassis.errors import Backpressure, Fatal, Poison, Transient
 from services.chassis.handover import Handover, place_of
 from services.chassis.health import Health
-from services.chassis.idle_reading import poll
 from services.chassis.publisher import Origin, Publisher
 from services.chassis.settings import KafkaSettings
 from services.contracts.topics import Topic
@@ -122,7 +121,7 @@ class ConsumeLoop:
         self._health = health
         self._committer = committer
         self._broken = False
-        self._poll_s, self._rest_ms = poll_s, settings.kafka_idle_rest_ms
+        self._poll_s = poll_s
         options = {
             "group.id": group,
             "enable.auto.commit": False,
@@ -155,7 +154,7 @@ class ConsumeLoop:
         )
         try:
             while not stop.is_set():
-                message = poll(self._consumer, self._poll_s, rest_ms=self._rest_ms)
+                message = self._consumer.poll(self._poll_s)
                 if message is not None:
                     self._take(message, stop)
                 self._handler.idle()
