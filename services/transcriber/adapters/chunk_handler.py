@@ -233,6 +233,7 @@ class ChunkHandler:
         limits = self._limits
         step_ms = partial_step_ms(late_ms, step_ms=limits.partial_step_ms, off_after_ms=limits.partials_off_after_ms)
         metrics.PARTIALS_OFF.set(step_ms is None)
+        metrics.PARTIALS_THINNED.set(step_ms is not None and step_ms > limits.partial_step_ms)
         return step_ms
 
     def _wait_for_room(self) -> None:
