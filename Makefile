@@ -41,7 +41,7 @@ lock: ## Pin all dependencies with hashes (needs uv)
 	@$(LOCK) --all-extras --group build -o infra/requirements/runtime.txt
 	@$(LOCK) --all-extras --group build --group dev -o infra/requirements/dev.txt
 
-bench: .venv/.dev ## Measure; prints JSON, kept in bench/results (SUITE=coverage or redaction)
+bench: .venv/.dev ## Measure; prints JSON, kept in bench/results (SUITE=assist, coverage or redaction)
 	@$(BIN)/python -m tests.bench $(SUITE)
 
 ui: .venv/.runtime ## Build the web console

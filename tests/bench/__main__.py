@@ -9,7 +9,11 @@ from pathlib import Path
 
 RESULTS = Path("bench/results")
 # Each module has `measure() -> dict`, and is imported only when asked for.
-SUITES = {"coverage": "tests.bench.coverage.suite", "redaction": "tests.bench.redaction"}
+SUITES = {
+    "assist": "tests.bench.assist.suite",
+    "coverage": "tests.bench.coverage.suite",
+    "redaction": "tests.bench.redaction",
+}
 
 
 def main(arguments: list[str]) -> int:
