@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 from typing import Any
 
-from tests.bench.assist import retrieval, rules
+from tests.bench.assist import publishing, retrieval, rules
 
 SCREENS = "tests.bench.assist.screens"
 
@@ -23,6 +23,7 @@ def measure() -> dict[str, Any]:
         "false_suggestions": found["held_out"]["false_suggestions"],
         "retrieval": found,
         "utterance": rules.measure(),
+        "publishing": publishing.measure(),
     }
     if importlib.util.find_spec(SCREENS) is not None:
         figures |= importlib.import_module(SCREENS).measure()
