@@ -84,18 +84,24 @@ def dead_letter_headers(
 
 
 class DeadLetterLimit:
-    """Stops a service that dead-letters more than `limit` records within a minute."""
+    """Stops a service that dead-letters more than `limit` records within a minute.
+
+    Of one key (one call) only a tenth of the limit counts: one source that sends nonsense stops nobody else.
+    """
 
     def __init__(self, limit: int, clock: Clock) -> None:
         self._limit = limit
+        self._of_one = max(1, limit // 10)
         self._clock = clock
-        self._times: list[float] = []
+        self._times: list[tuple[float, bytes | None]] = []
 
-    def count(self) -> None:
+    def count(self, key: bytes | None = None) -> None:
         """Take note of one more; raises Fatal past the limit."""
         now = self._clock.monotonic_s()
-        self._times = [t for t in self._times if now - t < 60.0]
-        self._times.append(now)
+        self._times = [(t, k) for t, k in self._times if now - t < 60.0]
+        if key and sum(k == key for _, k in self._times) >= self._of_one:
+            return
+        self._times.append((now, key))
         if len(self._times) > self._limit:
             raise Fatal(f"more than DEAD_LETTER_LIMIT={self._limit} dead letters within a minute; stopping")
 
@@ -136,7 +142,7 @@ class RecordWriter(ABC):
         log.warning("dead_lettered", reason=poison.reason, detail=poison.detail, **where)
         metrics.DEAD_LETTERED.labels(origin.topic, poison.reason).inc()
         self._produce(f"{origin.topic}.dlq", origin.key, origin.value, headers)
-        self._limit.count()
+        self._limit.count(origin.key)
 
     def _headers(self, topic: Topic[Any], key: str, event_id: str) -> Headers:
         return cloud_event_headers(topic, source=self._service, event_id=event_id, at=self._clock.now(), key=key)

@@ -98,12 +98,18 @@ class AuditRecord(Struct, frozen=True, kw_only=True):
     """Unique."""
     actor: str
     """Subject of the token."""
+    role: str = ""
+    """The actor's role: admin, supervisor or agent."""
+    extension_id: str = ""
+    """The actor's extension, where the token names one."""
     action: Literal["watched", "listened", "exported", "erased", "refused"]
     """What."""
     call_id: str = ""
     """Which call."""
     detail: str = ""
-    """A short code."""
+    """A short code: live, finished, overview, live_started, live_stopped, recording, or why it was refused."""
+    duration_ms: Annotated[int, Meta(ge=0)] = 0
+    """With live_stopped: how long it was listened to."""
     at: Annotated[datetime, Meta(tz=True)]
     """When. RFC 3339, UTC."""
 
@@ -787,10 +793,12 @@ class TelephonyEvent(Struct, frozen=True, kw_only=True):
     event_id: Annotated[str, Meta(min_length=1)]
     """The notification's uuid; made from session, party, status and time when hydrated by REST. Duplicates carry the same id."""
     source: Literal["websocket", "webhook", "presence", "rest"]
-    """How it reached us."""
+    """How it reached us: websocket and webhook as RingCentral sent it; presence and rest as read by REST, after a presence event or to close a gap."""
     received_at: Annotated[datetime, Meta(tz=True)]
     """When the ingestor received it. RFC 3339, UTC."""
     notification: TelephonyNotification
+    after_the_fact: bool = False
+    """Read from the call log after the call had ended: times are rough, and `parties[].id` is not RingCentral's."""
 
 
 class TelephonyNotification(Struct, frozen=True, kw_only=True):
@@ -926,8 +934,10 @@ class TranscriptLeg(Struct, frozen=True, kw_only=True):
     """Audio taken in."""
     gap_ms: Annotated[int, Meta(ge=0)] = 0
     """Audio missing."""
+    unreadable_chunks: Annotated[int, Meta(ge=0)] = 0
+    """Chunks that could not be read and are on the dead-letter topic; their audio counts as missing."""
     reason: str = ""
-    """A short code."""
+    """A short code: `decode_failed`; `unreadable_audio` where some chunks could not be read; where none could, why, as the dead letters say it."""
 
 
 class Utterance(Struct, frozen=True, kw_only=True):

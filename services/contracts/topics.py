@@ -73,7 +73,7 @@ AUDIO_CHUNKS: Topic[records.AudioChunk] = Topic(
     retention_ms=900000,
     value_is_bytes=True,
     producers=("media_gateway",),
-    consumers=("transcriber", "recorder"),
+    consumers=("transcriber", "recorder", "assist_gateway"),
     personal_data=("the value: voices",),
 )
 AUDIT: Topic[records.AuditRecord] = Topic(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 
@@ -21,6 +22,7 @@ from services.chassis.transactions import TransactionalPublisher, transactional_
 from services.contracts.topics import AUDIO_CHUNKS
 from services.transcriber.adapters.chunk_handler import ChunkHandler, LegLimits
 from services.transcriber.adapters.decode_pool import DecodePool
+from services.transcriber.adapters.openai_engine import OpenAIWhisperEngine
 from services.transcriber.adapters.silero import SileroModel, silero_file
 from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.adapters.weights import model_folder, verified
@@ -37,18 +39,35 @@ def main(service: Service[TranscriberSettings]) -> None:
     """Run until told to stop."""
     settings = service.settings
     service.health.waiting("model", "loading")
-    folder = verified(model_folder(settings.model_dir), name=settings.model_name, sha256=settings.model_sha256)
+    engine = load_engine(settings)
     detectors = SileroModel()
-    engine = WhisperEngine(
+    service.health.ready("model")
+    log.info("model_loaded", engine=settings.engine, model=settings.model_name, version=engine.identity.version)
+    serve(service, engine, detectors.detector)
+
+
+def load_engine(settings: TranscriberSettings) -> Recognizer:
+    """The engine that the settings ask for. Raises SettingError that names what to change."""
+    folder = _weights(settings)
+    if settings.engine == "openai-whisper":
+        return OpenAIWhisperEngine(
+            folder,
+            model_name=settings.model_name,
+            device=settings.device,
+            threads=settings.decode_threads,
+            languages=settings.spoken_languages,
+            hot_words=settings.vocabulary,
+        )
+    return WhisperEngine(
         folder,
         model_name=settings.model_name,
         compute_type=settings.compute_type,
         workers=settings.decode_threads,
         short_windows=settings.short_windows,
+        device=settings.device,
+        languages=settings.spoken_languages,
+        hot_words=settings.vocabulary,
     )
-    service.health.ready("model")
-    log.info("model_loaded", model=settings.model_name, version=engine.identity.version)
-    serve(service, engine, detectors.detector)
 
 
 def serve(service: Service[TranscriberSettings], engine: Recognizer, detectors: Callable[[int], VoiceDetector]) -> None:
@@ -59,7 +78,12 @@ def serve(service: Service[TranscriberSettings], engine: Recognizer, detectors: 
     )
     committer = _committer(service)
     publisher = committer or plain
-    pool = DecodePool(engine, threads=settings.decode_threads, wall_ms=lambda: _wall_ms(service.clock))
+    pool = DecodePool(
+        engine,
+        threads=settings.decode_threads,
+        wall_ms=lambda: _wall_ms(service.clock),
+        batch=settings.decode_batch,
+    )
     handler = ChunkHandler(
         detectors=detectors,
         pool=pool,
@@ -104,6 +128,7 @@ def leg_limits(settings: TranscriberSettings) -> LegLimits:
         partial_step_ms=settings.partial_step_ms,
         partials_off_after_ms=settings.partials_off_after_ms,
         number_hold_ms=settings.number_hold_ms,
+        languages=settings.spoken_languages,
         redact=read_policy(settings.redact),
         backlog=settings.backlog,
         quiet_ms=settings.leg_quiet_ms,
@@ -115,7 +140,7 @@ def check() -> int:
     """Whether the models are there and whole: a line on standard output and 0, or why not and 2 or 1."""
     try:
         settings = load(TranscriberSettings)
-        folder = verified(model_folder(settings.model_dir), name=settings.model_name, sha256=settings.model_sha256)
+        folder = _weights(settings)
         silero_file()
     except SettingError as error:
         print(str(error), file=sys.stderr)
@@ -125,6 +150,11 @@ def check() -> int:
         return 1
     print(f"transcriber: {settings.model_name} in {folder} is whole, the voice detector is there")
     return 0
+
+
+def _weights(settings: TranscriberSettings) -> Path:
+    folder = model_folder(settings.model_dir, settings.model_name, cache=Path(settings.model_cache_dir))
+    return verified(folder, name=settings.model_name, sha256=settings.model_sha256)
 
 
 def _wall_ms(clock: Clock) -> int:

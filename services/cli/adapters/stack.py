@@ -53,7 +53,7 @@ class Service:
 class Stack:
     """Starts everything with `start`, stops it with `stop`. `say` is told of each step."""
 
-    EMBEDDED_BROKER_SETTINGS: ClassVar[dict[str, str]] = {"KAFKA_EMBEDDED": "true"}
+    EMBEDDED_BROKER_SETTINGS: ClassVar[dict[str, str]] = {"KAFKA_EMBEDDED": "true", "KAFKA_IDLE_REST_MS": "20"}
 
     def __init__(self, run_dir: Path, say: Callable[[str], None], environ: Mapping[str, str] | None = None) -> None:
         self.run_dir = run_dir
@@ -171,6 +171,7 @@ class Stack:
             "ASSIST_GATEWAY_HOST": "127.0.0.1",
             "ASSIST_GATEWAY_PORT": str(self.page_port),
             "ASSIST_GATEWAY_JWT_KEY": self.token_key,
+            "ASSIST_GATEWAY_RECORDINGS": str(self.run_dir / "recordings"),
         }
 
     def _spawn(self, name: str, environment: Mapping[str, str]) -> ChildProcess:

@@ -30,11 +30,11 @@ def _normalizer() -> EnglishTextNormalizer:
 
 def word_error_rate(reference: str, hypothesis: str) -> float:
     """(substitutions + deletions + insertions) / reference words; 1.0 for an empty hypothesis."""
-    wanted, found = _comparable(reference), _comparable(hypothesis)
+    wanted, found = comparable(reference), comparable(hypothesis)
     return float(jiwer.wer(wanted, found)) if wanted else float(bool(found))
 
 
-def _comparable(text: str) -> str:
+def comparable(text: str) -> str:
     """Normalized; groups of digits are joined, since "5425 2334" and "54 25 23 34" were heard alike."""
     return re.sub(r"(?<=\d) (?=\d)", "", _normalizer()(text))
 

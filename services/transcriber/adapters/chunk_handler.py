@@ -16,7 +16,7 @@ from services.chassis.consumer import Incoming
 from services.chassis.errors import Backpressure, Fatal, Poison
 from services.chassis.publisher import Publisher
 from services.transcriber.adapters import metrics
-from services.transcriber.adapters.chunk_reader import read_chunk
+from services.transcriber.adapters.chunk_reader import read_chunk, whose
 from services.transcriber.adapters.decode_pool import Answer
 from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.domain.chunks import LegChunk
@@ -25,7 +25,7 @@ from services.transcriber.domain.leg import LegStream
 from services.transcriber.domain.policy import Policy
 from services.transcriber.domain.progress import PartitionMarks, read_note
 from services.transcriber.domain.scheduling import DecodeJob, Kind, partial_step_ms
-from services.transcriber.domain.transcript import CancelDecode, Effect, LegFinished, LegStatus, Transcript
+from services.transcriber.domain.transcript import CancelDecode, Effect, LegFinished, LegMark, LegStatus, Transcript
 
 log = structlog.get_logger()
 Place = tuple[str, int]
@@ -33,6 +33,8 @@ CARE_EVERY_S = 0.5
 ROOM_TRIES = 2
 FLUSH_S = 30.0
 PAST_ALL = 2**62
+LONGEST_STEP_S = 0.5
+"""More time than this between two looks was not spent waiting for audio, but held up by something."""
 
 
 class Decoders(Protocol):
@@ -68,9 +70,10 @@ class LegLimits:
     """Settings of all legs."""
 
     rules: EndpointRules
-    partial_step_ms: int = 1_000
+    partial_step_ms: int = 700
     partials_off_after_ms: int = 3_000
     number_hold_ms: int = 4_000
+    languages: tuple[str, ...] = ("en",)
     redact: Policy = field(default_factory=Policy)
     backlog: int = 32
     quiet_ms: int = 3_000
@@ -83,6 +86,7 @@ class _Leg:
     place: Place
     seen_s: float
     offset: int
+    written_ms: int = 0
     quiet: bool = False
 
 
@@ -122,20 +126,37 @@ class ChunkHandler:
         self._partitions: dict[Place, _Partition] = {}
         self._parting: dict[Place, _Parting] = {}
         self._next_care_s = 0.0
+        self._looked_s = clock.monotonic_s()
+        self._listened_s = 0.0
+        self._held_up = False
 
     def assigned(self, full_name: str, partition: int, note: str) -> None:
         """Take over a partition with what its last owner noted."""
-        self._partitions[full_name, partition] = _Partition(read_note(note), self._clock.monotonic_s())
+        self._partitions[full_name, partition] = _Partition(read_note(note), self._listened_s)
         self._parting.pop((full_name, partition), None)
 
     def handle(self, message: Incoming) -> None:
-        """Hear a chunk. Raises Poison for what cannot be heard; its leg goes on with the next."""
+        """Hear a chunk. Raises Poison for what cannot be heard; its leg says so and goes on with the next."""
+        place = (message.full_name, message.partition)
+        marks = self._home(place).marks
+        if marks.is_put_aside(message.offset):
+            return
         self._wait_for_room()
-        chunk = read_chunk(message)
-        leg = self._leg(chunk, (message.full_name, message.partition))
+        try:
+            self._hear(read_chunk(message), place, written_ms=message.timestamp_ms)
+        except Poison as poison:
+            marks.put_aside(message.offset)
+            self._put_aside(message, poison, place)
+            raise
+
+    def _hear(self, chunk: LegChunk, place: Place, *, written_ms: int) -> None:
+        leg = self._leg(chunk, place)
         if leg.stream.rate_hz != chunk.rate_hz:
             raise Poison("rate_changed", f"from {leg.stream.rate_hz} to {chunk.rate_hz} Hz within a leg")
-        leg.seen_s, leg.offset, leg.quiet = self._clock.monotonic_s(), message.offset, False
+        if 0 < leg.written_ms <= written_ms - self._limits.quiet_ms and not leg.quiet:
+            # A successor reads at once what came with a pause: it closes what the pause closed.
+            self._apply(leg, leg.stream.on_quiet())
+        leg.seen_s, leg.offset, leg.quiet, leg.written_ms = self._listened_s, chunk.offset, False, written_ms
         self._apply(leg, leg.stream.on_chunk(chunk, step_ms=self._step_ms()))
 
     def idle(self) -> None:
@@ -144,10 +165,10 @@ class ChunkHandler:
             leg = self._legs.get(job.leg_id)
             if leg is not None:
                 self._apply(leg, leg.stream.on_decoded(job, recognition, wall_ms=wall_ms))
-        now_s = self._clock.monotonic_s()
-        if now_s >= self._next_care_s:
-            self._next_care_s = now_s + CARE_EVERY_S
-            self._care(now_s)
+        self._listen()
+        if self._listened_s >= self._next_care_s:
+            self._next_care_s = self._listened_s + CARE_EVERY_S
+            self._care(self._listened_s)
 
     def safe_offset(self, full_name: str, partition: int, position: int) -> int:
         """The lowest offset that an utterance needs whose final is neither acknowledged nor committed with it."""
@@ -155,7 +176,7 @@ class ChunkHandler:
         parting = self._parting.get(place)
         if parting is not None:
             return min(parting.offset, position)
-        home = self._partitions.setdefault(place, _Partition())
+        home = self._home(place)
         # Marks and offset speak of finals that the broker has, so it is asked first.
         if not self._publisher.flush(FLUSH_S):
             raise Fatal("the broker does not take transcripts")
@@ -165,7 +186,7 @@ class ChunkHandler:
                 home.marks.put(leg.stream.identity.leg_id, leg.stream.mark, leg.offset)
                 needed = leg.stream.needed_offset
                 low = low if needed is None else min(low, needed)
-        home.marks.forget_ended(low)
+        home.marks.forget_before(low)
         return low
 
     def note(self, full_name: str, partition: int) -> str:
@@ -174,7 +195,11 @@ class ChunkHandler:
         if parting is not None:
             return parting.note
         home = self._partitions.get((full_name, partition))
-        return home.marks.note() if home else ""
+        note, left_out = home.marks.note() if home else ("", 0)
+        metrics.MARKS_LEFT_OUT.inc(left_out)
+        if left_out:
+            log.error("progress_does_not_fit", partition=partition, legs=left_out, advice="more partitions")
+        return note
 
     def revoked(self, full_name: str, partition: int, *, lost: bool) -> None:
         """Drop the partition's legs; what they had open is read again by the next owner."""
@@ -191,8 +216,7 @@ class ChunkHandler:
         leg_id = chunk.identity.leg_id
         leg = self._legs.get(leg_id)
         if leg is None:
-            home = self._partitions.setdefault(place, _Partition(since_s=self._clock.monotonic_s()))
-            mark = home.marks.get(leg_id)
+            mark = self._home(place).marks.get(leg_id)
             stream = LegStream(
                 chunk.identity,
                 self._detectors(chunk.rate_hz),
@@ -200,9 +224,10 @@ class ChunkHandler:
                 rules=self._limits.rules,
                 hold_ms=self._limits.number_hold_ms,
                 policy=self._limits.redact,
+                languages=self._limits.languages,
                 mark=mark,
             )
-            leg = self._legs[leg_id] = _Leg(stream, place, self._clock.monotonic_s(), chunk.offset)
+            leg = self._legs[leg_id] = _Leg(stream, place, self._listened_s, chunk.offset)
             log.info("leg_started", call_id=chunk.identity.call_id, leg_id=leg_id, resumed=mark is not None)
         return leg
 
@@ -218,10 +243,40 @@ class ChunkHandler:
         for _ in range(ROOM_TRIES):
             _, finals, _ = self._pool.load()
             if finals <= self._limits.backlog:
+                self._held_up = False
                 return
             self._pool.wait(0.1)
             self.idle()
+        self._held_up = True
         raise Backpressure("finals wait to be decoded")
+
+    def _listen(self) -> None:
+        """Count the time in which audio was waited for: a leg is not quiet because nobody listened."""
+        now_s = self._clock.monotonic_s()
+        if not self._held_up:
+            self._listened_s += min(now_s - self._looked_s, LONGEST_STEP_S)
+        self._looked_s = now_s
+
+    def _home(self, place: Place) -> _Partition:
+        return self._partitions.setdefault(place, _Partition(since_s=self._listened_s))
+
+    def _put_aside(self, message: Incoming, poison: Poison, place: Place) -> None:
+        """Tell of a message that cannot be read, as far as it says whose it is."""
+        identity, end = whose(message)
+        if identity is None:
+            return
+        leg = self._legs.get(identity.leg_id)
+        if leg is not None:
+            leg.seen_s, leg.offset = self._listened_s, message.offset
+            self._apply(leg, leg.stream.on_unreadable(end=end))
+            return
+        marks = self._home(place).marks
+        mark = marks.get(identity.leg_id) or LegMark()
+        if mark.unreadable == 0 and mark.foothold is None and not mark.ended:
+            self._writer.finish(LegFinished(identity, LegStatus.FAILED, replace(mark, unreadable=1), poison.reason))
+        marks.put(
+            identity.leg_id, replace(mark, unreadable=mark.unreadable + 1, ended=mark.ended or end), message.offset
+        )
 
     def _apply(self, leg: _Leg, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -252,9 +307,8 @@ class ChunkHandler:
         identity = finished.identity
         log.info("leg_finished", call_id=identity.call_id, leg_id=identity.leg_id, status=finished.status.value)
         # A leg that only fell silent may be heard again, and goes on where it was.
-        mark = replace(finished.counts, ended=finished.status is not LegStatus.TIMED_OUT)
-        home = self._partitions.setdefault(leg.place, _Partition())
-        home.marks.put(identity.leg_id, mark, leg.offset)
+        mark = replace(finished.mark, ended=finished.status is not LegStatus.TIMED_OUT)
+        self._home(leg.place).marks.put(identity.leg_id, mark, leg.offset)
         self._legs.pop(identity.leg_id, None)
 
     def _care(self, now_s: float) -> None:

@@ -1,29 +1,30 @@
-"""Decoding off the consumer's thread: a few threads that take the most urgent job, and a box of answers."""
+"""Decoding off the consumer's thread: a few threads that take the most urgent jobs, and a box of answers."""
 
 from __future__ import annotations
 
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from services.chassis.errors import EarshotError, Fatal
 from services.transcriber.adapters import metrics
-from services.transcriber.domain.recognition import Recognition, Recognizer
+from services.transcriber.domain.recognition import BatchRecognizer, Recognition, Recognizer
 from services.transcriber.domain.scheduling import DecodeJob, DecodeQueue
 
 log = structlog.get_logger()
+BATCH = 8
 Answer = tuple[DecodeJob, Recognition | None, int]
 
 
 class DecodePool:
     """Thread-safe. ``answers`` gives (job, recognition or None where it failed, wall clock ms)."""
 
-    def __init__(self, recognizer: Recognizer, *, threads: int, wall_ms: Callable[[], int]) -> None:
-        """Start the threads."""
-        self._recognizer = recognizer
+    def __init__(self, recognizer: Recognizer, *, threads: int, wall_ms: Callable[[], int], batch: int = BATCH) -> None:
+        """Start the threads. ``batch`` is how many jobs one takes at a time where the engine can use it."""
+        self._decoder = Decoder(recognizer, batch=batch)
         self._wall_ms = wall_ms
         self._queue = DecodeQueue()
         self._changed = threading.Condition()
@@ -80,35 +81,74 @@ class DecodePool:
             thread.join(timeout=30.0)
 
     def _work(self) -> None:
-        while (job := self._next()) is not None:
-            started = time.perf_counter()
-            recognition = self._recognize(job)
-            metrics.DECODE_SECONDS.labels(job.kind.value).observe(time.perf_counter() - started)
-            metrics.DECODED_AUDIO_SECONDS.labels(job.kind.value).inc((job.end_ms - job.start_ms) / 1000)
-            if recognition is not None and recognition.full_window:
-                metrics.FULL_WINDOWS.inc()
-            self._answers.put((job, recognition, self._wall_ms()))
+        while jobs := self._next():
+            try:
+                for job, recognition in self._decoder.decode(jobs):
+                    self._answers.put((job, recognition, self._wall_ms()))
+            except Fatal as error:
+                self._fatal = error
+            except Exception as error:  # noqa: BLE001 - the thread's outermost: the consumer's thread is to hear of it
+                self._fatal = Fatal(f"the engine broke: {type(error).__name__}")
             with self._changed:
                 self._changed.notify_all()
 
-    def _next(self) -> DecodeJob | None:
+    def _next(self) -> list[DecodeJob]:
         with self._changed:
             while True:
                 if self._closing:
-                    return None
-                job = self._queue.take()
-                if job is not None:
-                    return job
+                    return []
+                jobs = self._decoder.take(self._queue)
+                if jobs:
+                    return jobs
                 self._changed.wait()
 
-    def _recognize(self, job: DecodeJob) -> Recognition | None:
+
+class Decoder:
+    """What a thread of the pool does: jobs from a queue, one or, where it pays, several; decoded and counted."""
+
+    def __init__(self, recognizer: Recognizer, *, batch: int = BATCH) -> None:
+        """Take ``batch`` at a time from engines that can use it, else one."""
+        self._recognizer = recognizer
+        self._batched = recognizer if isinstance(recognizer, BatchRecognizer) and batch > 1 else None
+        self._batch = batch
+
+    def take(self, waiting: DecodeQueue) -> list[DecodeJob]:
+        """The most urgent job and its company; none where none waits."""
+        batched = self._batched
+        if batched is None:
+            job = waiting.take()
+            return [] if job is None else [job]
+        return waiting.take_batch(lambda job: batched.batch_key(job.request()), self._batch)
+
+    def decode(self, jobs: Sequence[DecodeJob]) -> list[tuple[DecodeJob, Recognition | None]]:
+        """Each with its recognition, None where it failed. Raises Fatal where the engine has given up."""
+        started = time.perf_counter()
+        out = list(zip(jobs, self._recognize(jobs), strict=True))
+        spent_s = (time.perf_counter() - started) / len(jobs)
+        metrics.DECODE_BATCH.observe(len(jobs))
+        for job, recognition in out:
+            metrics.DECODE_SECONDS.labels(job.kind.value).observe(spent_s)
+            metrics.DECODED_AUDIO_SECONDS.labels(job.kind.value).inc((job.end_ms - job.start_ms) / 1000)
+            metrics.DECODE_FAILED.inc(recognition is None)
+            metrics.SECOND_LOOKS.inc(recognition is not None and recognition.second_look)
+            metrics.FULL_WINDOWS.inc(recognition is not None and recognition.full_window)
+        return out
+
+    def _recognize(self, jobs: Sequence[DecodeJob]) -> Sequence[Recognition | None]:
+        if self._batched is not None and len(jobs) > 1:
+            try:
+                return self._batched.recognize_batch([job.request() for job in jobs])
+            except Fatal:
+                raise
+            except EarshotError as error:
+                log.warning("batch_failed", jobs=len(jobs), error=type(error).__name__)
+        return [self._recognize_one(job) for job in jobs]
+
+    def _recognize_one(self, job: DecodeJob) -> Recognition | None:
         try:
             return self._recognizer.recognize(job.request())
-        except Fatal as error:
-            self._fatal = error
+        except Fatal:
+            raise
         except EarshotError as error:
             log.warning("decode_failed", leg_id=job.leg_id, kind=job.kind.value, error=type(error).__name__)
-        except Exception as error:  # noqa: BLE001 - the thread's outermost: the consumer's thread is to hear of it
-            self._fatal = Fatal(f"the engine broke: {type(error).__name__}")
-        metrics.DECODE_FAILED.inc()
-        return None
+            return None

@@ -35,7 +35,7 @@ class TranscriptWriter:
 
     def finish(self, finished: LegFinished) -> None:
         """Say that a leg has no more finals."""
-        identity, counts = finished.identity, finished.counts
+        identity, counts = finished.identity, finished.mark
         record = records.TranscriptLeg(
             call_id=identity.call_id,
             leg_id=identity.leg_id,
@@ -44,8 +44,9 @@ class TranscriptWriter:
             at=self._clock.now(),
             utterances=counts.utterances,
             words=counts.words,
-            audio_ms=counts.audio_ms,
-            gap_ms=counts.gap_ms,
+            audio_ms=finished.audio_ms,
+            gap_ms=finished.gap_ms,
+            unreadable_chunks=counts.unreadable,
             reason=finished.reason,
         )
         event_id = f"{identity.leg_id}/{finished.status.value}"
@@ -78,7 +79,7 @@ class TranscriptWriter:
                 for word in safe.words
             ),
             confidence=_unit(transcript.confidence),
-            language="en",
+            language=transcript.language,
             redactions=tuple(
                 records.Redaction(
                     type=hidden.secret.value,

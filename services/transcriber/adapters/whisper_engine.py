@@ -1,15 +1,22 @@
-"""Whisper by faster-whisper's CTranslate2, on windows as short as the speech.
+"""Whisper by faster-whisper's CTranslate2, on windows as short as the speech, several at a time.
 
 Whisper's encoder runs over 30 seconds whatever it is given, and shorter input breaks the decoder, because it has
-learned to see the silence behind the speech. So the speech is encoded with two seconds of zeros, and the states of
+learned to see the silence behind the speech. So the speech is encoded with some zeros behind it, and the states of
 a long silence, made once from the model itself (see ``silence_tail``), are appended before decoding. A decode that
 trips a guard (``domain.guards``) is repeated on the full window.
+
+A step of the decoder costs nearly the same for one utterance as for four, because most of it is reading and packing
+the weights; so what waits is decoded together. The tail brings all of a batch to one length. A final's length is
+chosen by its own audio alone, so that its text is the same in any company.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ctranslate2
 import numpy as np
@@ -20,6 +27,7 @@ from faster_whisper.tokenizer import Tokenizer
 from services.chassis.errors import Transient
 from services.transcriber.adapters.resampling import WHISPER_HZ, Samples, to_whisper_rate
 from services.transcriber.adapters.silence_tail import TAIL_FROM, States, mean_tail
+from services.transcriber.adapters.word_spans import STATES_PER_S, aligned_words, spread_words
 from services.transcriber.domain.guards import loop_start, suspicious, token_limit
 from services.transcriber.domain.recognition import (
     EngineIdentity,
@@ -30,13 +38,22 @@ from services.transcriber.domain.recognition import (
 )
 
 FRAMES_PER_S = 100
-STATES_PER_S = 50
 FULL_FRAMES = 3_000
 FULL_STATES = 1_500
-PAD_S = 2.0
+MOST_TOKENS = 224
+"""Half of what the decoder has positions for, as it was trained."""
+PAD_S = {Quality.PARTIAL: 1.5, Quality.FINAL: 2.0}
 LEAST_WINDOW_S = 3.0
-TAIL_STATES = {Quality.PARTIAL: 3 * STATES_PER_S, Quality.FINAL: 6 * STATES_PER_S}
+SECOND_WINDOW_S = 15.0
+UNSURE = -0.6
+"""Mean log probability of a final below which it is heard a second time, on more of its silence: one in twenty."""
+PARTIAL_TAIL_STATES = 2 * STATES_PER_S
+FINAL_TAIL_STATES = 4 * STATES_PER_S
+FINAL_STATES = (600, 900, 1_200, FULL_STATES)
+"""Lengths of finals as the decoder sees them: the first that leaves room for the tail."""
 BEAM = {Quality.PARTIAL: 1, Quality.FINAL: 5}
+
+Stage = Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,136 +64,239 @@ class _Decode:
     ended: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Tongue:
+    language: str
+    probability: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A decode and what it was made from."""
+
+    states: States
+    decode: _Decode
+    tongue: _Tongue
+
+
 class WhisperEngine:
-    """A ``Recognizer``. One model a process; CTranslate2 serves ``workers`` threads at once."""
+    """A ``BatchRecognizer``. One model a process; CTranslate2 serves ``workers`` threads at once."""
 
     def __init__(
-        self, model_dir: Path, *, model_name: str, compute_type: str, workers: int, short_windows: bool
+        self,
+        model_dir: Path,
+        *,
+        model_name: str,
+        compute_type: str,
+        workers: int,
+        short_windows: bool,
+        device: str = "cpu",
+        languages: Sequence[str] = ("en",),
+        hot_words: str = "",
+        stage: Stage = lambda _: nullcontext(),
     ) -> None:
-        """Load the weights (about a second) and make the silence tail (about a second more)."""
+        """Load the weights (about a second) and make the silence tail (about a second more).
+
+        ``languages`` are those spoken: where there are several, or none are named, a request without one is decoded in
+        the likeliest. ``hot_words`` are names and terms to expect; tiny.en is worse with any.
+        ``stage`` is entered around each stage of the work, by name: front, encode, decode, align.
+        """
         self._model = ctranslate2.models.Whisper(
-            str(model_dir), device="cpu", compute_type=compute_type, inter_threads=workers, intra_threads=1
+            str(model_dir), device=device, compute_type=compute_type, inter_threads=workers, intra_threads=1
         )
         vocabulary = tokenizers.Tokenizer.from_file(str(model_dir / "tokenizer.json"))
-        self._tokenizer = Tokenizer(
-            vocabulary,
-            self._model.is_multilingual,
-            task="transcribe",
-            language="en",
-        )
+        self._multilingual = self._model.is_multilingual
+        self._languages = tuple(languages) if self._multilingual else ("en",)
+        self._vocabulary = vocabulary
+        self._tokenizers: dict[str, Tokenizer] = {}
+        self._tokenizer = self._in(self._languages[0] if self._languages else "en")
+        self._context = [self._tokenizer.sot_prev, *self._tokenizer.encode(" " + hot_words)] if hot_words else []
         self._features = FeatureExtractor(feature_size=self._model.n_mels)
         self._identity = EngineIdentity("faster-whisper", model_name, ctranslate2.__version__)
         self._digits = frozenset(
             token for text, token in vocabulary.get_vocab().items() if any(c.isdigit() for c in text)
         )
+        self._stage = stage
         self._tail: States | None = mean_tail(self._encode_full) if short_windows else None
-        self.full_windows = 0
 
     @property
     def identity(self) -> EngineIdentity:
         """What made the transcripts."""
         return self._identity
 
+    def _in(self, language: str) -> Tokenizer:
+        known = self._tokenizers.get(language)
+        if known is None:
+            known = Tokenizer(self._vocabulary, self._multilingual, task="transcribe", language=language)
+            self._tokenizers[language] = known
+        return known
+
     def recognize(self, request: RecognitionRequest) -> Recognition:
         """Decode one stretch of speech of at most 28 seconds. Raises Transient when the library fails."""
+        return self.recognize_batch([request])[0]
+
+    def batch_key(self, request: RecognitionRequest) -> Hashable:
+        """Partials go together, and finals of one length."""
+        if self._tail is None or request.quality is Quality.PARTIAL:
+            return request.quality
+        return request.quality, _final_states(_own_frames(request.duration_ms / 1000, request.quality) // 2)
+
+    def recognize_batch(self, requests: Sequence[RecognitionRequest]) -> list[Recognition]:
+        """Decode stretches of one key together. Raises Transient when the library fails."""
         try:
-            return self._recognize(request)
+            return self._recognize_batch(requests)
         except (RuntimeError, ValueError, IndexError, MemoryError) as error:
             raise Transient(f"decode failed: {type(error).__name__}") from None
 
-    def _recognize(self, request: RecognitionRequest) -> Recognition:
-        samples = to_whisper_rate(request.pcm16, request.rate_hz)
-        prefix = self._tokenizer.encode(" " + request.prefix) if request.prefix else []
+    def _recognize_batch(self, requests: Sequence[RecognitionRequest]) -> list[Recognition]:
+        with self._stage("front"):
+            samples = [to_whisper_rate(request.pcm16, request.rate_hz) for request in requests]
         tail = self._tail
-        if tail is not None:
-            states = self._short_states(samples, request.quality, tail)
-            decode = self._generate(states, request, prefix)
-            if not suspicious(decode.tokens, request.duration_ms, ended=decode.ended):
-                return self._with_times(states, decode, len(samples), full_window=False)
-            self.full_windows += 1
-        states = ctranslate2.StorageView.from_array(self._encode_full(samples))
-        decode = self._generate(states, request, [])
+        if tail is None:
+            return [self._full(heard, request) for heard, request in zip(samples, requests, strict=True)]
+        looks = self._look(samples, requests, tail, LEAST_WINDOW_S)
+        return [
+            self._trusted(heard, request, look, tail)
+            for heard, request, look in zip(samples, requests, looks, strict=True)
+        ]
+
+    def _trusted(self, samples: Samples, request: RecognitionRequest, look: _Look, tail: States) -> Recognition:
+        """What was heard, once it deserves trust: else it is heard again on a longer window, or on the full one."""
+        if _suspicious(look, request):
+            return self._full(samples, request)
+        if request.quality is Quality.FINAL and look.decode.score < UNSURE:
+            (second,) = self._look([samples], [request], tail, SECOND_WINDOW_S)
+            if not _suspicious(second, request):
+                return self._recognition(second, request, second_look=True)
+        return self._recognition(look, request)
+
+    def _full(self, samples: Samples, request: RecognitionRequest) -> Recognition:
+        """On the 30 s window; what loops even there is cut."""
+        states = self._encode_full(samples)
+        tongues = self._tongues(states, [request])
+        (decode,) = self._generate(states, [request], tongues)
         loop = loop_start(decode.tokens, self._digits)
-        if loop is not None:
-            decode = _Decode(decode.tokens[:loop], decode.score, decode.no_speech, decode.ended)
-        return self._with_times(states, decode, len(samples), full_window=True)
+        tokens = decode.tokens if loop is None else decode.tokens[:loop]
+        whole = _Decode(tokens, decode.score, decode.no_speech, decode.ended)
+        return self._recognition(_Look(states, whole, tongues[0]), request, full_window=True)
 
     def _mel(self, samples: Samples, frames: int) -> Samples:
-        padded = np.zeros(frames * WHISPER_HZ // FRAMES_PER_S, dtype=np.float32)
-        padded[: len(samples)] = samples[: len(padded)]
-        mel = self._features(padded, padding=0)[..., :frames]
-        return np.ascontiguousarray(mel[np.newaxis], dtype=np.float32)
+        with self._stage("front"):
+            padded = np.zeros(frames * WHISPER_HZ // FRAMES_PER_S, dtype=np.float32)
+            padded[: len(samples)] = samples[: len(padded)]
+            mel = self._features(padded, padding=0)[..., :frames]
+            return np.ascontiguousarray(mel[np.newaxis], dtype=np.float32)
 
     def _encode(self, samples: Samples, frames: int) -> States:
-        view = ctranslate2.StorageView.from_array(self._mel(samples, frames))
-        return np.array(self._model.encode(view, to_cpu=True), dtype=np.float32)
+        mel = self._mel(samples, frames)
+        with self._stage("encode"):
+            view = ctranslate2.StorageView.from_array(mel)
+            return np.array(self._model.encode(view, to_cpu=True), dtype=np.float32)
 
     def _encode_full(self, samples: Samples) -> States:
         return self._encode(samples, FULL_FRAMES)
 
-    def _short_states(self, samples: Samples, quality: Quality, tail: States) -> ctranslate2.StorageView:
-        seconds = max(len(samples) / WHISPER_HZ + PAD_S, LEAST_WINDOW_S)
-        frames = min(2 * int(np.ceil(seconds * STATES_PER_S)), FULL_FRAMES)
-        own = self._encode(samples, frames)
-        count = own.shape[1]
-        start = max(count, TAIL_FROM)
-        stop = min(start + TAIL_STATES[quality], start + FULL_STATES - count, FULL_STATES)
-        spliced = np.concatenate([own, tail[np.newaxis, start:stop]], axis=1)
-        return ctranslate2.StorageView.from_array(np.ascontiguousarray(spliced))
+    def _look(
+        self, samples: Sequence[Samples], requests: Sequence[RecognitionRequest], tail: States, least_s: float
+    ) -> list[_Look]:
+        """Decode on each stretch's own states, all with so much of the tail that they are equally long."""
+        quality = requests[0].quality
+        own = [self._encode(heard, _own_frames(len(heard) / WHISPER_HZ, quality, least_s))[0] for heard in samples]
+        longest = max(len(states) for states in own)
+        length = _final_states(longest) if quality is Quality.FINAL else min(longest + PARTIAL_TAIL_STATES, FULL_STATES)
+        states = np.stack([_spliced(heard, tail, length) for heard in own])
+        tongues = self._tongues(states, requests)
+        decodes = self._generate(states, requests, tongues)
+        return [
+            _Look(states[number : number + 1], decode, tongue)
+            for number, (decode, tongue) in enumerate(zip(decodes, tongues, strict=True))
+        ]
 
-    def _generate(self, states: ctranslate2.StorageView, request: RecognitionRequest, prefix: list[int]) -> _Decode:
-        prompt = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps, *prefix]
-        limit = token_limit(request.duration_ms) + 1
-        length = len(prompt) - len(prefix) + max(limit, len(prefix) + 1)
-        result = self._model.generate(
-            states,
-            [prompt],
-            beam_size=BEAM[request.quality],
-            max_length=min(length, 448),
-            return_scores=True,
-            return_no_speech_prob=True,
-            suppress_tokens=[-1],
-        )[0]
-        # The forced prefix comes back as part of the answer.
-        heard = tuple(t for t in result.sequences_ids[0] if t < self._tokenizer.eot)
+    def _tongues(self, states: States, requests: Sequence[RecognitionRequest]) -> list[_Tongue]:
+        """The language of each, which is heard where it is neither known nor the only one."""
+        only = self._languages[0] if len(self._languages) == 1 else ""
+        told = [_Tongue(request.language or only) for request in requests]
+        if not self._multilingual:
+            return [_Tongue("en")] * len(requests)
+        unknown = [number for number, tongue in enumerate(told) if not tongue.language]
+        if unknown:
+            with self._stage("decode"):
+                view = ctranslate2.StorageView.from_array(np.ascontiguousarray(states[unknown]))
+                ranked = self._model.detect_language(view)
+            for number, ranking in zip(unknown, ranked, strict=True):
+                named = [(token.strip("<|>"), probability) for token, probability in ranking]
+                among = [one for one in named if not self._languages or one[0] in self._languages]
+                told[number] = _Tongue(*max(among, key=lambda one: one[1]))
+        return told
+
+    def _generate(
+        self, states: States, requests: Sequence[RecognitionRequest], tongues: Sequence[_Tongue]
+    ) -> list[_Decode]:
+        limits = [min(token_limit(request.duration_ms) + 1, MOST_TOKENS) for request in requests]
+        prompts = [
+            [*self._context, *self._in(tongue.language).sot_sequence, self._tokenizer.no_timestamps]
+            for tongue in tongues
+        ]
+        with self._stage("decode"):
+            results = self._model.generate(
+                ctranslate2.StorageView.from_array(states),
+                prompts,
+                beam_size=BEAM[requests[0].quality],
+                # The library ends at half of it.
+                max_length=min(2 * max(limits) + len(self._context), 2 * MOST_TOKENS),
+                return_scores=True,
+                return_no_speech_prob=True,
+                suppress_tokens=[-1],
+            )
+        return [self._decode(result, limit) for result, limit in zip(results, limits, strict=True)]
+
+    def _decode(self, result: Any, limit: int) -> _Decode:
+        heard = tuple(token for token in result.sequences_ids[0] if token < self._tokenizer.eot)
         return _Decode(heard, result.scores[0], result.no_speech_prob, ended=len(heard) < limit)
 
-    def _with_times(
-        self, states: ctranslate2.StorageView, decode: _Decode, samples: int, *, full_window: bool
+    def _recognition(
+        self, look: _Look, request: RecognitionRequest, *, second_look: bool = False, full_window: bool = False
     ) -> Recognition:
-        words: tuple[RecognizedWord, ...] = ()
-        if decode.tokens:
-            words = self._align(states, list(decode.tokens), samples)
         return Recognition(
-            words=words,
-            no_speech=decode.no_speech,
-            mean_log_probability=decode.score,
+            words=self._words(look, request),
+            no_speech=look.decode.no_speech,
+            mean_log_probability=look.decode.score,
+            second_look=second_look,
             full_window=full_window,
+            language=look.tongue.language,
+            language_probability=look.tongue.probability,
         )
 
-    def _align(self, states: ctranslate2.StorageView, tokens: list[int], samples: int) -> tuple[RecognizedWord, ...]:
-        """Word times from the decoder's cross-attention; each within the audio and none before its forerunner."""
-        duration_ms = samples * 1000 // WHISPER_HZ
-        frames = max(2, samples * FRAMES_PER_S // WHISPER_HZ)
-        aligned = self._model.align(states, self._tokenizer.sot_sequence, [tokens], frames)[0]
-        spelled, groups = self._tokenizer.split_to_word_tokens([*tokens, self._tokenizer.eot])
-        first_state: dict[int, int] = {}
-        for token, state in aligned.alignments:
-            first_state.setdefault(token, state)
-        last_state = frames // 2
-        words: list[RecognizedWord] = []
-        at = 0
-        for text, group in zip(spelled[:-1], groups[:-1], strict=True):
-            start_ms = first_state.get(at, last_state) * 1000 // STATES_PER_S
-            probability = float(np.mean(aligned.text_token_probs[at : at + len(group)] or [0.0]))
-            at += len(group)
-            end_ms = first_state.get(at, last_state) * 1000 // STATES_PER_S
-            start_ms, end_ms = min(start_ms, duration_ms), min(max(end_ms, start_ms), duration_ms)
-            if text.startswith(" ") or not words:
-                if text.strip():
-                    words.append(RecognizedWord(text.strip(), start_ms, end_ms, probability))
-            else:
-                # Punctuation belongs to the word before it and has no time of its own.
-                last = words[-1]
-                words[-1] = RecognizedWord(last.text + text.rstrip(), last.start_ms, last.end_ms, last.probability)
-        return tuple(words)
+    def _words(self, look: _Look, request: RecognitionRequest) -> tuple[RecognizedWord, ...]:
+        tokenizer, tokens = self._in(look.tongue.language), list(look.decode.tokens)
+        if not tokens:
+            return ()
+        if request.quality is Quality.PARTIAL:
+            return spread_words(tokenizer, tokens, request.duration_ms, float(np.exp(look.decode.score)))
+        frames = max(2, request.duration_ms * FRAMES_PER_S // 1000)
+        with self._stage("align"):
+            view = ctranslate2.StorageView.from_array(np.ascontiguousarray(look.states))
+            aligned = self._model.align(view, tokenizer.sot_sequence, [tokens], frames)[0]
+        return aligned_words(tokenizer, tokens, aligned, request.duration_ms)
+
+
+def _suspicious(look: _Look, request: RecognitionRequest) -> bool:
+    return suspicious(look.decode.tokens, request.duration_ms, ended=look.decode.ended)
+
+
+def _own_frames(seconds: float, quality: Quality, least_s: float = LEAST_WINDOW_S) -> int:
+    """Frames that are encoded for so much speech: an even number."""
+    with_pad_s = max(seconds + PAD_S[quality], least_s)
+    return min(2 * int(np.ceil(with_pad_s * STATES_PER_S)), FULL_FRAMES)
+
+
+def _final_states(own: int) -> int:
+    """How many states the decoder is given for a final with so many of its own."""
+    return next((length for length in FINAL_STATES if own + FINAL_TAIL_STATES <= length), FULL_STATES)
+
+
+def _spliced(own: States, tail: States, length: int) -> States:
+    """States up to ``length``; the tail stands at its own positions, and holds no speech before ``TAIL_FROM``."""
+    missing = length - len(own)
+    start = min(max(len(own), TAIL_FROM), FULL_STATES - missing)
+    return np.concatenate([own, tail[start : start + missing]])

@@ -7,41 +7,43 @@ the redaction until what follows cannot change what must be hidden. Finals leave
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import replace
 
 from services.transcriber.domain.chunks import LegChunk, LegIdentity
 from services.transcriber.domain.cues import Asked
 from services.transcriber.domain.endpointing import (
-    FRAME_MS,
+    Boundary,
     Cause,
     Dropped,
     Ended,
-    Endpointer,
     EndpointRules,
     Paused,
     Resumed,
     Started,
     VoiceDetector,
 )
+from services.transcriber.domain.hearing import Hearing
 from services.transcriber.domain.policy import Policy
 from services.transcriber.domain.recognition import Recognition
 from services.transcriber.domain.redaction import RedactionStream, SafeText, TimedWord
 from services.transcriber.domain.scheduling import DecodeJob, Kind
 from services.transcriber.domain.spoken import Spoken
-from services.transcriber.domain.timeline import Timeline
 from services.transcriber.domain.transcript import (
     CancelDecode,
     Effect,
+    Foothold,
     LegFinished,
     LegMark,
     LegStatus,
     Transcript,
 )
 
-WARM_UP_MS = 1_000
-"""Audio that a replay needs before an utterance for the voice detector to hear its onset at the same frame."""
 FIRST_PARTIAL_MS = 600
+PAUSING_FRAMES = 3
+LANGUAGE_AFTER_MS = 2_500
+"""So much speech tells a language as well as half a minute does."""
 DECODE_ATTEMPTS = 2
 
 
@@ -57,31 +59,31 @@ class LegStream:
         rules: EndpointRules,
         hold_ms: int = 4_000,
         policy: Policy | None = None,
+        languages: Sequence[str] = ("en",),
         mark: LegMark | None = None,
     ) -> None:
-        """Start a leg, or go on after ``mark`` where another worker left it."""
+        """Start a leg, or go on after ``mark`` where another worker left it.
+
+        ``languages`` are those that may be spoken; unless there is one, the leg's first seconds tell.
+        """
         mark = mark or LegMark()
         self.identity = identity
         self.rate_hz = rate_hz
-        self.mark = mark
         self.finished = mark.ended
-        self._detector = detector
-        self._timeline = Timeline(rate_hz)
-        self._endpointer = Endpointer(rules, not_before_ms=mark.done_ms)
+        self._counts = mark
+        self._hearing = Hearing(detector, rate_hz=rate_hz, rules=rules, mark=mark)
         self._rules = rules
         self._redaction: RedactionStream[Spoken] = RedactionStream(hold_ms, policy or Policy())
         self._redaction.go_on(mark.asked)
-        self._framed_ms = 0
         self._open: Spoken | None = None
         self._closed: deque[Spoken] = deque()
         self._held_from: deque[Spoken] = deque()
-        self._offsets: deque[tuple[int, int]] = deque()
-        self._wall_minus_media_ms = 0
         self._epoch_ms: int | None = None
-        self._audio_ms, self._gap_ms = mark.audio_ms, mark.gap_ms
-        self._gap_since_ms = 0
         self._ending: LegStatus | None = None
-        self._failed = self._quiet = False
+        self._quiet = False
+        self._language = languages[0] if len(languages) == 1 else ""
+        self._tongues: Counter[str] = Counter()
+        self._told_ms = 0
 
     def on_chunk(self, chunk: LegChunk, *, step_ms: int | None) -> list[Effect]:
         """Take audio. ``step_ms`` is how much new speech a partial is worth now; None turns partials off.
@@ -95,13 +97,13 @@ class LegStream:
         out: list[Effect] = []
         self._quiet = False
         if chunk.pcm16:
-            self._place(chunk, out)
-            self._frames(out)
+            for boundary in self._hearing.take(chunk):
+                self._act_on(boundary, out)
             self._partial(step_ms, out)
             self._settle(out)
         if chunk.end:
             self._finish(LegStatus.COMPLETE, Cause.LEG_END, out)
-        self._timeline.trim(self._open.start_ms if self._open else self._framed_ms - 2 * self._rules.pre_roll_ms)
+        self._hearing.trim(self._open.start_ms if self._open else None)
         return out
 
     def on_quiet(self) -> list[Effect]:
@@ -109,6 +111,7 @@ class LegStream:
         out: list[Effect] = []
         if not self.finished and self._ending is None:
             self._close(Cause.GAP, out)
+            self._hearing.rest()
             if not self._closed:
                 self._publish(self._redaction.flush(), out)
             self._quiet = True
@@ -118,13 +121,23 @@ class LegStream:
         """The leg's source has gone without a word."""
         out: list[Effect] = []
         if not self.finished and self._ending is None:
+            self._close(Cause.LEG_END, out)
+            self._hearing.rest()
             self._finish(LegStatus.TIMED_OUT, Cause.LEG_END, out)
         return out
 
     def on_asked(self, asked: Asked) -> None:
         """The other leg has asked for something; it may be said here."""
         self._redaction.answer(asked)
-        self.mark = replace(self.mark, asked=self._redaction.asks)
+        self._counts = replace(self._counts, asked=self._redaction.asks)
+
+    def on_unreadable(self, *, end: bool) -> list[Effect]:
+        """A chunk of this leg could not be read, its last one with ``end``: its audio is missing."""
+        out: list[Effect] = []
+        self._counts = replace(self._counts, unreadable=self._counts.unreadable + 1)
+        if end and not self.finished and self._ending is None:
+            self._finish(LegStatus.COMPLETE, Cause.LEG_END, out)
+        return out
 
     def on_decoded(self, job: DecodeJob, recognition: Recognition | None, *, wall_ms: int) -> list[Effect]:
         """Take an engine's answer to one of this leg's jobs; None where it failed."""
@@ -151,7 +164,14 @@ class LegStream:
     @property
     def held_audio_ms(self) -> int:
         """How much audio is in memory."""
-        return self._timeline.held_ms
+        return self._hearing.held_ms
+
+    @property
+    def mark(self) -> LegMark:
+        """What a successor needs to know that reads from ``needed_offset`` on."""
+        foothold = self._foothold()
+        offset, skew_ms = self._hearing.needed(foothold)
+        return self._counts if offset is None else replace(self._counts, foothold=foothold, skew_ms=skew_ms)
 
     @property
     def needed_offset(self) -> int | None:
@@ -159,67 +179,28 @@ class LegStream:
         pending = self._open is not None or self._closed or self._held_from
         if self.finished or (self._quiet and not pending):
             return None
-        needed_ms = self._timeline.end_ms
-        for spoken in (self._open, *self._closed, *self._held_from):
-            if spoken is not None:
-                needed_ms = min(needed_ms, spoken.start_ms)
-        while len(self._offsets) > 1 and self._offsets[1][1] <= needed_ms - WARM_UP_MS:
-            self._offsets.popleft()
-        return self._offsets[0][0] if self._offsets else None
+        return self._hearing.needed(self._foothold())[0]
 
-    def _place(self, chunk: LegChunk, out: list[Effect]) -> None:
-        placed = self._timeline.place(chunk.pcm16, chunk.media_time_ms)
-        gap_ms = placed.gap_ms or (chunk.gap_before_ms if not self._timeline.started else 0)
-        if not self._timeline.started:
-            self._restart(placed.start_ms)
-        elif gap_ms >= self._rules.silence_ms:
-            self._close(Cause.GAP, out)
-            self._detector.reset()
-            self._restart(placed.start_ms)
-        elif gap_ms:
-            self._timeline.append(bytes(gap_ms * self.rate_hz // 1000 * 2))
-        self._gap_since_ms += gap_ms
-        if placed.start_ms >= self.mark.done_ms:
-            self._audio_ms += len(placed.pcm16) * 1000 // (2 * self.rate_hz)
-            self._gap_ms += gap_ms
-        self._timeline.append(placed.pcm16)
-        self._wall_minus_media_ms = chunk.captured_ms - self._timeline.end_ms
-        self._offsets.append((chunk.offset, placed.start_ms))
+    def _foothold(self) -> Foothold:
+        oldest = next(iter((*self._held_from, *self._closed)), self._open)
+        return self._hearing.foothold if oldest is None else oldest.foothold
 
-    def _restart(self, at_ms: int) -> None:
-        self._timeline.restart(at_ms)
-        self._framed_ms = at_ms // FRAME_MS * FRAME_MS
-
-    def _frames(self, out: list[Effect]) -> None:
-        stop_ms = self._framed_ms + (self._timeline.end_ms - self._framed_ms) // FRAME_MS * FRAME_MS
-        if stop_ms <= self._framed_ms:
-            return
-        pcm16 = self._timeline.slice(self._framed_ms, stop_ms)
-        # The first frame of the grid may begin before the audio does.
-        pcm16 = bytes((stop_ms - self._framed_ms) * self.rate_hz * 2 // 1000 - len(pcm16)) + pcm16
-        frame_bytes = FRAME_MS * self.rate_hz * 2 // 1000
-        for at in range(0, len(pcm16), frame_bytes):
-            if self._endpointer.forgets(self._framed_ms):
-                self._detector.reset()
-            (probability,) = self._detector.probabilities(pcm16[at : at + frame_bytes])
-            boundaries = self._endpointer.feed(self._framed_ms, probability)
-            self._framed_ms += FRAME_MS
-            for boundary in boundaries:
-                match boundary:
-                    case Started(start_ms):
-                        self._begin(start_ms)
-                    case Paused(end_ms):
-                        self._speculate(end_ms, out)
-                    case Resumed():
-                        self._resume(out)
-                    case Ended():
-                        self._end(boundary, out)
-                    case Dropped():
-                        self._drop(out)
+    def _act_on(self, boundary: Boundary, out: list[Effect]) -> None:
+        match boundary:
+            case Started(start_ms):
+                self._begin(start_ms)
+            case Paused(end_ms):
+                self._speculate(end_ms, out)
+            case Resumed():
+                self._resume(out)
+            case Ended():
+                self._end(boundary, out)
+            case Dropped():
+                self._drop(out)
 
     def _begin(self, start_ms: int) -> None:
-        self._open = Spoken(f"{self.identity.leg_id}@{start_ms}", start_ms, gap_ms=self._gap_since_ms)
-        self._gap_since_ms = 0
+        utterance_id, gap_ms = f"{self.identity.leg_id}@{start_ms}", self._hearing.take_gap()
+        self._open = Spoken(utterance_id, start_ms, self._hearing.foothold, gap_ms=gap_ms)
 
     def _job(self, spoken: Spoken, kind: Kind, end_ms: int) -> DecodeJob:
         return DecodeJob(
@@ -228,20 +209,23 @@ class LegStream:
             kind=kind,
             start_ms=spoken.start_ms,
             end_ms=end_ms,
-            captured_ms=end_ms + self._wall_minus_media_ms,
-            pcm16=self._timeline.slice(spoken.start_ms, end_ms),
+            captured_ms=self._hearing.wall_ms(end_ms),
+            pcm16=self._hearing.slice(spoken.start_ms, end_ms),
             rate_hz=self.rate_hz,
-            prefix=spoken.stabilizer.prefix if kind is Kind.PARTIAL else "",
+            language=self._language,
         )
 
     def _partial(self, step_ms: int | None, out: list[Effect]) -> None:
         spoken = self._open
         if spoken is None or step_ms is None or spoken.partial_pending or spoken.speculated_ms is not None:
             return
+        if all(probability < self._rules.offset for probability in self._hearing.voice()[-PAUSING_FRAMES:]):
+            return  # a pause is coming, and with it a decode
         since_ms = spoken.partial_end_ms or spoken.start_ms + self._rules.pre_roll_ms
-        if self._framed_ms - since_ms >= (step_ms if spoken.partial_end_ms else FIRST_PARTIAL_MS):
-            spoken.partial_pending, spoken.partial_end_ms = True, self._framed_ms
-            out.append(self._job(spoken, Kind.PARTIAL, self._framed_ms))
+        framed_ms = self._hearing.framed_ms
+        if framed_ms - since_ms >= (step_ms if spoken.partial_end_ms else FIRST_PARTIAL_MS):
+            spoken.partial_pending, spoken.partial_end_ms = True, framed_ms
+            out.append(self._job(spoken, Kind.PARTIAL, framed_ms))
 
     def _speculate(self, end_ms: int, out: list[Effect]) -> None:
         if self._open is not None:
@@ -256,7 +240,7 @@ class LegStream:
     def _drop(self, out: list[Effect]) -> None:
         if self._open is not None:
             out.append(CancelDecode(self._open.utterance_id))
-            self._gap_since_ms += self._open.gap_ms
+            self._hearing.give_gap_back(self._open.gap_ms)
             self._open = None
 
     def _end(self, ended: Ended, out: list[Effect]) -> None:
@@ -265,25 +249,20 @@ class LegStream:
             return
         if ended.cause in (Cause.GAP, Cause.LEG_END):
             # Less than a frame is left over: it belongs to what was being said.
-            ended = replace(ended, end_ms=max(ended.end_ms, self._timeline.end_ms))
+            ended = replace(ended, end_ms=max(ended.end_ms, self._hearing.end_ms))
         spoken.ended = ended
-        spoken.gap_ms += self._gap_since_ms if ended.cause is not Cause.GAP else 0
-        spoken.end_wall_ms = ended.end_ms + self._wall_minus_media_ms
-        if ended.cause is not Cause.GAP:
-            self._gap_since_ms = 0
+        spoken.gap_ms += self._hearing.take_gap(ended.then.at_ms)
+        spoken.end_wall_ms = self._hearing.wall_ms(ended.end_ms)
         self._closed.append(spoken)
-        if ended.cause is not Cause.SILENCE or spoken.speculated_ms is None:
+        if ended.cause not in (Cause.SILENCE, Cause.BREATH) or spoken.speculated_ms is None:
             spoken.speculated_ms = spoken.final = None
             out.append(CancelDecode(spoken.utterance_id))
             out.append(self._job(spoken, Kind.FINAL, ended.end_ms))
         self._drain(out)
 
     def _close(self, cause: Cause, out: list[Effect]) -> None:
-        for boundary in self._endpointer.close(cause):
-            if isinstance(boundary, Ended):
-                self._end(boundary, out)
-            else:
-                self._drop(out)
+        for boundary in self._hearing.close(cause):
+            self._act_on(boundary, out)
 
     def _finish(self, status: LegStatus, cause: Cause, out: list[Effect]) -> None:
         self._ending = status
@@ -295,7 +274,7 @@ class LegStream:
         if spoken.attempts < DECODE_ATTEMPTS:
             out.append(replace(job, kind=Kind.FINAL if spoken.ended else job.kind))
         elif spoken.ended is not None:
-            self._failed = True
+            self._counts = replace(self._counts, failed=True)
             spoken.final = Recognition()
         else:
             spoken.speculated_ms = None
@@ -305,7 +284,7 @@ class LegStream:
         return next((s for s in candidates if s is not None and s.utterance_id == utterance_id), None)
 
     def _voice(self, spoken: Spoken) -> tuple[float, ...]:
-        return spoken.ended.voice if spoken.ended else self._endpointer.voice()
+        return spoken.ended.voice if spoken.ended else self._hearing.voice()
 
     def _ghost(self, spoken: Spoken, recognition: Recognition) -> bool:
         return spoken.is_ghost(recognition, self._voice(spoken), self._rules.offset)
@@ -320,6 +299,7 @@ class LegStream:
             spoken.stabilizer.take(recognition.words)
         if self._ghost(spoken, recognition):
             return
+        spoken.language = recognition.language
         safe = self._redaction.partial(self._timed(spoken, recognition))
         if safe.words and safe.text != spoken.shown:
             spoken.shown = safe.text
@@ -328,35 +308,49 @@ class LegStream:
 
     def _settle(self, out: list[Effect]) -> None:
         if not self._closed:
-            self._publish(self._redaction.settle(self._timeline.end_ms, speaking=self._open is not None), out)
+            self._publish(self._redaction.settle(self._hearing.end_ms, speaking=self._open is not None), out)
 
     def _drain(self, out: list[Effect]) -> None:
         while self._closed and (recognition := self._closed[0].final) is not None:
             spoken = self._closed.popleft()
+            self._learn_language(spoken, recognition)
             self._held_from.append(spoken)
             ghost = self._ghost(spoken, recognition)
+            spoken.language = recognition.language
             words = () if ghost else self._timed(spoken, recognition)
             self._publish(self._redaction.final(spoken, words), out)
         if self._ending is not None and not self._closed and not self.finished:
             self._publish(self._redaction.flush(), out)
             self.finished = True
-            self.mark = replace(self.mark, audio_ms=self._audio_ms, gap_ms=self._gap_ms, ended=True)
-            status = LegStatus.FAILED if self._failed else self._ending
-            out.append(LegFinished(self.identity, status, self.mark, "decode_failed" if self._failed else ""))
+            self._counts = replace(self._counts, ended=True)
+            out.append(self._leg_finished(self._ending))
+
+    def _learn_language(self, spoken: Spoken, recognition: Recognition) -> None:
+        """From the first finals, in the order of speech; then it stays, whatever single words sound like."""
+        if self._language or spoken.ended is None:
+            return
+        spoken_ms = spoken.ended.end_ms - spoken.start_ms
+        self._tongues[recognition.language] += round(spoken_ms * recognition.language_probability)
+        self._told_ms += spoken_ms
+        if self._told_ms >= LANGUAGE_AFTER_MS:
+            self._language = self._tongues.most_common(1)[0][0]
+
+    def _leg_finished(self, ending: LegStatus) -> LegFinished:
+        counts, hearing = self._counts, self._hearing
+        status, reason = ending, "unreadable_audio" if counts.unreadable else ""
+        if counts.failed:
+            status, reason = LegStatus.FAILED, "decode_failed"
+        return LegFinished(self.identity, status, self.mark, reason, audio_ms=hearing.audio_ms, gap_ms=hearing.gap_ms)
 
     def _publish(self, released: list[tuple[Spoken, SafeText]], out: list[Effect]) -> None:
         for spoken, safe in released:
             self._held_from.remove(spoken)
             ended = spoken.ended
             end_ms = ended.end_ms if ended else spoken.start_ms
-            later_ms = max(0, self._timeline.end_ms - end_ms)
-            self.mark = replace(
-                self.mark,
-                done_ms=end_ms,
-                utterances=self.mark.utterances + bool(safe.words),
-                words=self.mark.words + len(safe.words),
-                audio_ms=max(self.mark.audio_ms, self._audio_ms - later_ms),
-                gap_ms=self._gap_ms,
+            self._counts = replace(
+                self._counts,
+                utterances=self._counts.utterances + bool(safe.words),
+                words=self._counts.words + len(safe.words),
                 asked=self._redaction.asks,
             )
             # A partial that turned out to be nothing is taken back by an empty final.
@@ -384,5 +378,6 @@ class LegStream:
             start_wall_ms=start_wall_ms,
             audio_end_wall_ms=end_wall_ms,
             decoded_wall_ms=wall_ms,
+            language=spoken.language,
             asks=self._redaction.asks if final else None,
         )

@@ -6,9 +6,10 @@ it answers are milliseconds from the first sample it was given.
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Quality(StrEnum):
@@ -22,13 +23,13 @@ class Quality(StrEnum):
 class RecognitionRequest:
     """One decode. ``pcm16`` is little-endian signed 16-bit mono at ``rate_hz``.
 
-    ``prefix`` is text already agreed on, which the engine is to take as said (it makes partials grow).
+    ``language`` is the leg's where it is known (ISO 639-1), empty where the engine is to find out.
     """
 
     pcm16: bytes
     rate_hz: int
     quality: Quality
-    prefix: str = ""
+    language: str = ""
 
     @property
     def duration_ms(self) -> int:
@@ -48,12 +49,19 @@ class RecognizedWord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recognition:
-    """What was heard. ``no_speech`` is the model's probability that nobody spoke."""
+    """What was heard. ``no_speech`` is the model's probability that nobody spoke.
+
+    The word times of a partial are estimates; those of a final come from the model. ``language`` is the one decoded in,
+    ``language_probability`` what the engine gave it, 0 where it was told.
+    """
 
     words: tuple[RecognizedWord, ...] = ()
     no_speech: float = 0.0
     mean_log_probability: float = 0.0
+    second_look: bool = False
     full_window: bool = False
+    language: str = "en"
+    language_probability: float = 0.0
 
     @property
     def text(self) -> str:
@@ -83,4 +91,20 @@ class Recognizer(Protocol):
 
     def recognize(self, request: RecognitionRequest) -> Recognition:
         """Decode one stretch of speech."""
+        ...
+
+
+@runtime_checkable
+class BatchRecognizer(Recognizer, Protocol):
+    """A ``Recognizer`` for which several decodes at once are cheaper than one after the other.
+
+    What is answered to a request of quality ``final`` does not depend on what it shares a batch with.
+    """
+
+    def batch_key(self, request: RecognitionRequest) -> Hashable:
+        """Requests with equal keys may share a batch."""
+        ...
+
+    def recognize_batch(self, requests: Sequence[RecognitionRequest]) -> list[Recognition]:
+        """Decode all, and answer in their order."""
         ...

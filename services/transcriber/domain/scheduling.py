@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,7 +17,7 @@ class Kind(StrEnum):
     FINAL = "final"
 
 
-DEADLINE_MS = {Kind.FINAL: 300, Kind.SPECULATIVE: 350, Kind.PARTIAL: 1_000}
+DEADLINE_MS = {Kind.FINAL: 300, Kind.SPECULATIVE: 350, Kind.PARTIAL: 600}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +32,12 @@ class DecodeJob:
     captured_ms: int
     pcm16: bytes
     rate_hz: int
-    prefix: str = ""
+    language: str = ""
 
     def request(self) -> RecognitionRequest:
         """What the engine is asked."""
         quality = Quality.PARTIAL if self.kind is Kind.PARTIAL else Quality.FINAL
-        return RecognitionRequest(pcm16=self.pcm16, rate_hz=self.rate_hz, quality=quality, prefix=self.prefix)
+        return RecognitionRequest(pcm16=self.pcm16, rate_hz=self.rate_hz, quality=quality, language=self.language)
 
 
 class DecodeQueue:
@@ -84,13 +85,26 @@ class DecodeQueue:
         key = min(self._waiting, key=lambda k: self._waiting[k][0])
         return self._waiting.pop(key)[1]
 
+    def take_batch(self, key: Callable[[DecodeJob], Hashable], most: int) -> list[DecodeJob]:
+        """The most urgent job, and up to ``most - 1`` of the same key that would come later."""
+        first = self.take()
+        if first is None:
+            return []
+        wanted = key(first)
+        ordered = sorted(self._waiting.items(), key=lambda item: item[1][0])
+        like = [name for name, (_, job) in ordered if key(job) == wanted][: most - 1]
+        return [first, *(self._waiting.pop(name)[1] for name in like)]
+
     def late_ms(self, now_ms: int) -> int:
         """How far the most urgent job is behind its deadline; 0 when all is in time."""
         return max((0, *(now_ms - due_ms for due_ms, _ in self._waiting.values())))
 
 
 def partial_step_ms(lateness_ms: int, *, step_ms: int, off_after_ms: int) -> int | None:
-    """New speech to wait for before the next partial: wider as work gets late; None when partials are off."""
+    """New speech to wait for before the next partial: wider as work gets late; None when partials are off.
+
+    So partials are thinned out, and in the end left out, before finals are late.
+    """
     if lateness_ms > off_after_ms:
         return None
     return step_ms + max(0, lateness_ms)

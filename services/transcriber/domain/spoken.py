@@ -10,6 +10,7 @@ from services.transcriber.domain.guards import is_ghost
 from services.transcriber.domain.recognition import Recognition
 from services.transcriber.domain.redaction import SafeText, TimedWord
 from services.transcriber.domain.stability import Stabilizer, plain
+from services.transcriber.domain.transcript import Foothold
 from services.transcriber.domain.word_times import snap_to_voice
 
 _UNFINISHED = frozenset(
@@ -19,10 +20,11 @@ _UNFINISHED = frozenset(
 
 @dataclass(slots=True, eq=False)
 class Spoken:
-    """One utterance from its onset to its final."""
+    """One utterance from its onset to its final. A successor hears it whole that listens from ``foothold`` on."""
 
     utterance_id: str
     start_ms: int
+    foothold: Foothold
     gap_ms: int = 0
     revision: int = 0
     stabilizer: Stabilizer = field(default_factory=Stabilizer)
@@ -35,6 +37,7 @@ class Spoken:
     decoded_wall_ms: int = 0
     attempts: int = 0
     shown: str = ""
+    language: str = "en"
 
     def timed(self, recognition: Recognition, voice: Sequence[float], threshold: float) -> tuple[TimedWord, ...]:
         """The words on the call's media clock; ``voice`` holds a probability per frame of the utterance."""

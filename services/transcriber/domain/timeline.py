@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 JITTER_MS = 20
@@ -10,11 +11,15 @@ JITTER_MS = 20
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """What became of a chunk: ``gap_ms`` of audio were missing right before ``start_ms``; ``pcm16`` is its new part."""
+    """What became of a chunk: ``gap_ms`` of audio were missing right before ``start_ms``; ``pcm16`` is its new part.
+
+    ``skew_ms``: how far behind its own media time the chunk has been placed, because times are rounded.
+    """
 
     start_ms: int
     gap_ms: int
     pcm16: bytes
+    skew_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -25,6 +30,7 @@ class Timeline:
     start_ms: int = 0
     started: bool = False
     _pcm16: bytearray = field(default_factory=bytearray)
+    _holes: deque[tuple[int, int, bool]] = field(default_factory=deque)
 
     @property
     def _bytes_per_ms(self) -> int:
@@ -40,25 +46,40 @@ class Timeline:
         """How much is held in memory."""
         return len(self._pcm16) // self._bytes_per_ms
 
-    def place(self, pcm16: bytes, media_time_ms: int) -> Placed:
+    def place(self, pcm16: bytes, media_time_ms: int, *, jitter_ms: int = JITTER_MS) -> Placed:
         """Where a chunk belongs, without adding it: audio already known is cut off its front."""
         if not self.started:
             return Placed(media_time_ms, 0, pcm16)
         ahead_ms = media_time_ms - self.end_ms
-        if ahead_ms > JITTER_MS:
+        if ahead_ms > jitter_ms:
             return Placed(media_time_ms, ahead_ms, pcm16)
-        if ahead_ms < -JITTER_MS:
+        if ahead_ms < -jitter_ms:
             return Placed(self.end_ms, 0, pcm16[-ahead_ms * self._bytes_per_ms :])
-        return Placed(self.end_ms, 0, pcm16)
+        return Placed(self.end_ms, 0, pcm16, -ahead_ms)
 
     def append(self, pcm16: bytes) -> None:
         """Add audio that follows on what is there."""
         self.started = True
         self._pcm16 += pcm16
 
+    def fill(self, gap_ms: int, *, missed: bool = True) -> None:
+        """Add silence; ``missed``: for audio that ought to have been there."""
+        self._holes.append((self.end_ms, self.end_ms + gap_ms, missed))
+        self.append(bytes(gap_ms * self._bytes_per_ms))
+
+    def missing_ms(self, since_ms: int) -> int:
+        """How much of what is held from ``since_ms`` on was filled in for audio that is missing."""
+        return sum(max(0, stop - max(start, since_ms)) for start, stop, missed in self._holes if missed)
+
+    def heard_ms(self, since_ms: int) -> int:
+        """How much audio is held from ``since_ms`` on; negative where that is still to come."""
+        filled_ms = sum(max(0, stop - max(start, since_ms)) for start, stop, _ in self._holes)
+        return self.end_ms - max(since_ms, self.start_ms) - filled_ms
+
     def restart(self, at_ms: int) -> None:
         """Forget everything and go on at another media time."""
         self._pcm16.clear()
+        self._holes.clear()
         self.start_ms, self.started = at_ms, True
 
     def slice(self, from_ms: int, to_ms: int) -> bytes:
@@ -73,3 +94,5 @@ class Timeline:
         if drop_ms > 0:
             del self._pcm16[: drop_ms * self._bytes_per_ms]
             self.start_ms += drop_ms
+        while self._holes and self._holes[0][1] <= self.start_ms:
+            self._holes.popleft()

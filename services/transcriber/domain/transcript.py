@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from services.transcriber.domain.chunks import LegIdentity
 from services.transcriber.domain.cues import Asked
+from services.transcriber.domain.endpointing import Anchor
 from services.transcriber.domain.redaction import SafeText
 from services.transcriber.domain.scheduling import DecodeJob
 
@@ -28,6 +29,7 @@ class Transcript:
     start_wall_ms: int | None
     audio_end_wall_ms: int
     decoded_wall_ms: int
+    language: str = "en"
     asks: Asked | None = None
     """What the other legs of the call may answer."""
 
@@ -41,17 +43,31 @@ class LegStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LegMark:
-    """How far a leg is published: what a successor must know to repeat nothing.
+class Foothold:
+    """An anchor, and what had been heard of the leg up to there. ``gap_since_ms``: missing since the last utterance."""
 
-    ``done_ms`` is the end of the last published final on the media clock; the rest are counts up to there.
-    """
-
-    done_ms: int = 0
-    utterances: int = 0
-    words: int = 0
+    anchor: Anchor
     audio_ms: int = 0
     gap_ms: int = 0
+    gap_since_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegMark:
+    """What a successor must know of a leg to go on as if nothing had happened.
+
+    It listens from ``foothold`` on: everything that was said before is published. ``skew_ms`` is how far behind its
+    own media time the first chunk belongs that it reads.
+    """
+
+    foothold: Foothold | None = None
+    skew_ms: int = 0
+    utterances: int = 0
+    words: int = 0
+    unreadable: int = 0
+    """Chunks that could not be read."""
+    failed: bool = False
+    """Something that was said could not be decoded."""
     ended: bool = False
     asked: Asked | None = None
     """What the words to come may answer: they are hidden after a restart as they would have been without."""
@@ -59,12 +75,14 @@ class LegMark:
 
 @dataclass(frozen=True, slots=True)
 class LegFinished:
-    """No more finals follow."""
+    """No more finals follow. ``mark`` is what it was left with, ``audio_ms`` and ``gap_ms`` what came and what not."""
 
     identity: LegIdentity
     status: LegStatus
-    counts: LegMark
+    mark: LegMark
     reason: str = ""
+    audio_ms: int = 0
+    gap_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

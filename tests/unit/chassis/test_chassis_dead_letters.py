@@ -37,3 +37,14 @@ def test_a_flood_of_dead_letters_stops_the_service_and_a_trickle_does_not() -> N
         limit.count()
     with pytest.raises(Fatal, match="DEAD_LETTER_LIMIT=3"):
         limit.count()
+
+
+def test_one_call_that_sends_nonsense_stops_nobody_and_many_do() -> None:
+    limit = DeadLetterLimit(30, FakeClock())
+    for _ in range(1_000):
+        limit.count(b"s-1")
+    for call in range(9):
+        for _ in range(3):
+            limit.count(f"s-{call + 2}".encode())
+    with pytest.raises(Fatal, match="DEAD_LETTER_LIMIT=30"):
+        limit.count(b"s-99")

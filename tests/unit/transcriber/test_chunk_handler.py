@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.chassis.consumer import Incoming
 from services.chassis.errors import Backpressure, EarshotError, Poison
@@ -18,6 +20,7 @@ from services.transcriber.adapters.chunk_handler import ChunkHandler, LegLimits
 from services.transcriber.adapters.decode_pool import Answer
 from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.domain.endpointing import EndpointRules
+from services.transcriber.domain.progress import read_note
 from services.transcriber.domain.scheduling import DecodeJob, DecodeQueue
 from tests.unit.transcriber.scripted_speech import LoudnessDetector, Script, ScriptedEngine
 
@@ -77,9 +80,18 @@ class Bench:
 
     def play(self, messages: Sequence[Incoming]) -> Bench:
         for message in messages:
-            self.handler.handle(message)
+            try:
+                self.handler.handle(message)
+            except Poison as poison:
+                self.publisher.dead_letter(message.origin(), poison)
             self.handler.idle()
         return self
+
+    def wait(self, ms: int) -> None:
+        """Poll for so long; nothing comes."""
+        for _ in range(ms // 100):
+            self.clock.advance_ms(100)
+            self.handler.idle()
 
     @property
     def said(self) -> list[str]:
@@ -119,6 +131,15 @@ def message(
     )  # fmt: skip
 
 
+def successive(played: Sequence[Incoming], stop: int) -> tuple[Bench, Bench]:
+    """One handler hears the first messages, another goes on from what it would have committed."""
+    first = Bench().play(played[:stop])
+    offset, note = first.handler.safe_offset(TOPIC, 0, stop), first.handler.note(TOPIC, 0)
+    second = Bench()
+    second.handler.assigned(TOPIC, 0, note)
+    return first, second.play(played[offset:])
+
+
 def test_a_leg_becomes_finals_and_a_leg_record() -> None:
     bench = Bench().play(messages(TALK))
     assert bench.said == ["hello there", "my card is [payment card] thanks"]
@@ -132,30 +153,101 @@ def test_a_leg_becomes_finals_and_a_leg_record() -> None:
     assert all(not u.is_final for u in bench.publisher.records(TRANSCRIPTS_PARTIAL))
 
 
-@pytest.mark.parametrize("spoil", ["headers", "odd", "codec", "rate"])
-def test_poison_names_its_reason_and_the_leg_goes_on(spoil: str) -> None:
-    good = messages(TALK)
-    bench = Bench().play(good[:5])
-    bad = good[5]
-    value, headers = bad.value or b"", dict(bad.headers)
-    match spoil:
-        case "headers":
-            headers = {}
-        case "odd":
-            value = value[:-1]
-        case "codec":
-            headers["codec"] = b"opus"
-        case "rate":
-            headers |= {"sample_rate_hz": b"16000", "duration_ms": b"100"}
-    spoiled = Incoming(
-        topic=bad.topic, full_name=TOPIC, partition=0, offset=5, key="s-1", value=value, headers=tuple(headers.items()),
-        timestamp_ms=0,
-    )  # fmt: skip
-    with pytest.raises(Poison) as caught:
-        bench.handler.handle(spoiled)
-    assert caught.value.reason in {"bad_headers", "bad_audio_length", "rate_changed"}
-    bench.play(good[5:])
+SPOILED = {
+    "headers": ("bad_headers", {}, None),
+    "odd": ("bad_audio_length", {}, b"odd"),
+    "nothing": ("bad_audio_length", {}, b""),
+    "more": ("bad_audio_length", {}, bytes(9_000_000)),
+    "codec": ("bad_headers", {"codec": b"opus"}, None),
+    "rate": ("rate_changed", {"sample_rate_hz": b"16000", "duration_ms": b"100"}, None),
+    "no rate": ("bad_headers", {"sample_rate_hz": b"44100"}, None),
+    "long": ("chunk_too_long", {"duration_ms": b"999999999"}, None),
+    "ahead": ("absurd_time", {"media_time_ms": b"86400000"}, None),
+    "far ahead": ("absurd_time", {"media_time_ms": b"9223372036854775807", "epoch": None}, None),
+    "gap": ("absurd_time", {"gap_before_ms": b"99999999999999999999999999"}, None),
+    "ancient": ("absurd_time", {"captured_at": b"0001-01-01T00:00:00Z"}, None),
+    "local": ("bad_headers", {"captured_at": b"2026-03-02T15:00:00"}, None),
+    "no text": ("bad_headers", {"role": b"\xff\xfe"}, None),
+}
+
+
+def spoiled(bad: Incoming, how: str) -> Incoming:
+    """The message with what a row of SPOILED says."""
+    _, changed, value = SPOILED[how]
+    headers = {} if how == "headers" else {k: v for k, v in (dict(bad.headers) | changed).items() if v is not None}
+    value = bad.value if value is None else value
+    return Incoming(**{**_fields(bad), "value": value, "headers": tuple(headers.items())})
+
+
+@pytest.mark.parametrize("how", SPOILED)
+def test_poison_names_its_reason_its_leg_says_so_and_goes_on(how: str) -> None:
+    chunks = messages(TALK)
+    chunks[1] = spoiled(chunks[1], how)
+    bench = Bench().play(chunks)
+    assert [(origin.offset, poison.reason) for origin, poison in bench.publisher.dead_letters] == [(1, SPOILED[how][0])]
     assert bench.said == ["hello there", "my card is [payment card] thanks"]
+    assert bench.publisher.records(TRANSCRIPTS_FINAL)[0].gap_before_ms == 200
+    (leg,) = bench.publisher.records(TRANSCRIPTS_LEGS)
+    assert (leg.status, leg.gap_ms, leg.audio_ms) == ("complete", 200, TALK.at_ms - 200)
+    told = (leg.reason, leg.unreadable_chunks)
+    assert told == (("", 0) if how == "headers" else ("unreadable_audio", 1))
+
+
+@pytest.mark.parametrize("how", ["codec", "odd"])
+def test_a_leg_of_which_nothing_can_be_read_fails_once_and_nobody_else_does(how: str) -> None:
+    bad = [spoiled(m, how) for m in messages(TALK, leg="p-2~00000002")]
+    good = messages(TALK)
+    mixed = [m for pair in zip(bad, good, strict=True) for m in pair]
+    mixed = [Incoming(**{**_fields(m), "offset": i}) for i, m in enumerate(mixed)]
+    for stop in range(0, len(mixed), 7):
+        first, second = successive(mixed, stop)
+        legs = [leg for b in (first, second) for leg in b.publisher.records(TRANSCRIPTS_LEGS)]
+        told = [(leg.leg_id, leg.status, leg.reason) for leg in legs]
+        assert told == [
+            ("p-2~00000002", "failed", SPOILED[how][0]),
+            ("p-1~00000001", "complete", ""),
+        ]
+        assert first.said + second.said == ["hello there", "my card is [payment card] thanks"]
+        dead = [origin.offset for b in (first, second) for origin, _ in b.publisher.dead_letters]
+        assert dead == list(range(0, len(mixed), 2))
+
+
+def test_a_leg_that_can_be_read_after_all_is_heard() -> None:
+    chunks = messages(TALK)
+    bench = Bench().play([spoiled(m, "codec") for m in chunks[:2]] + chunks[2:])
+    assert bench.said == ["hello there", "my card is [payment card] thanks"]
+    told = [(leg.status, leg.reason, leg.unreadable_chunks) for leg in bench.publisher.records(TRANSCRIPTS_LEGS)]
+    assert told == [("failed", "bad_headers", 1), ("complete", "unreadable_audio", 2)]
+
+
+def test_a_leg_whose_last_chunk_cannot_be_read_ends_all_the_same() -> None:
+    chunks = messages(TALK)
+    bench = Bench().play([*chunks[:-1], spoiled(chunks[-1], "odd")])
+    assert bench.said == ["hello there", "my card is [payment card] thanks"]
+    (leg,) = bench.publisher.records(TRANSCRIPTS_LEGS)
+    assert (leg.status, leg.reason) == ("complete", "unreadable_audio")
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([name for name, _ in messages(TALK)[0].headers]) | st.text(max_size=8),
+        st.none() | st.binary(max_size=24) | st.integers(-(10**25), 10**25).map(lambda n: str(n).encode()),
+        max_size=4,
+    ),
+    st.none() | st.binary(max_size=4_000),
+)
+@settings(max_examples=150, deadline=None)
+def test_whatever_a_message_holds_it_is_heard_or_put_aside(
+    changed: dict[str, bytes | None], value: bytes | None
+) -> None:
+    chunks = messages(TALK)
+    headers = {k: v for k, v in (dict(chunks[3].headers) | changed).items() if v is not None}
+    chunks[3] = Incoming(**{**_fields(chunks[3]), "value": value, "headers": tuple(headers.items())})
+    other = [Incoming(**{**_fields(m), "offset": 100 + m.offset}) for m in messages(TALK, leg="p-2~00000002")]
+    bench = Bench().play([*chunks, *other])
+    read_note(bench.handler.note(TOPIC, 0))
+    theirs = [u.text for u in bench.publisher.records(TRANSCRIPTS_FINAL) if u.leg_id == "p-2~00000002"]
+    assert theirs == ["hello there", "my card is [payment card] thanks"]
 
 
 def test_the_offset_waits_for_open_utterances_and_moves_on_after_them() -> None:
@@ -169,11 +261,7 @@ def test_the_offset_waits_for_open_utterances_and_moves_on_after_them() -> None:
 def test_a_restart_repeats_no_final_and_loses_none() -> None:
     chunks = messages(TALK)
     for stop in range(1, len(chunks)):
-        first = Bench().play(chunks[:stop])
-        offset, note = first.handler.safe_offset(TOPIC, 0, stop), first.handler.note(TOPIC, 0)
-        second = Bench()
-        second.handler.assigned(TOPIC, 0, note)
-        second.play(chunks[offset:])
+        first, second = successive(chunks, stop)
         assert first.said + second.said == ["hello there", "my card is [payment card] thanks"]
         assert len(second.publisher.records(TRANSCRIPTS_LEGS)) == 1
 
@@ -183,11 +271,7 @@ def test_one_leg_does_not_hold_another_up_and_finals_of_both_are_kept_over_a_res
     mixed = [m for pair in zip(one, other, strict=True) for m in pair]
     mixed = [Incoming(**{**_fields(m), "offset": i}) for i, m in enumerate(mixed)]
     for stop in range(1, len(mixed), 5):
-        first = Bench().play(mixed[:stop])
-        offset, note = first.handler.safe_offset(TOPIC, 0, stop), first.handler.note(TOPIC, 0)
-        second = Bench()
-        second.handler.assigned(TOPIC, 0, note)
-        second.play(mixed[offset:])
+        first, second = successive(mixed, stop)
         ids = [u.utterance_id for b in (first, second) for u in b.publisher.records(TRANSCRIPTS_FINAL)]
         assert len(ids) == len(set(ids)) == 4
 
@@ -206,13 +290,10 @@ def test_a_partition_that_leaves_takes_its_legs_and_leaves_its_marks() -> None:
 def test_a_leg_without_audio_is_closed_then_timed_out_and_may_come_back() -> None:
     chunks = messages(TALK, end=False)
     bench = Bench(timeout_ms=10_000).play(chunks[:8])
-    bench.clock.advance_ms(4_000)
-    bench.handler.idle()
-    bench.handler.idle()
+    bench.wait(4_000)
     assert bench.said == ["hello there"]
     assert bench.handler.safe_offset(TOPIC, 0, 8) == 8
-    bench.clock.advance_ms(7_000)
-    bench.handler.idle()
+    bench.wait(7_000)
     (leg,) = bench.publisher.records(TRANSCRIPTS_LEGS)
     assert leg.status == "timed_out"
     bench.play([*chunks[8:], message(b"", at_ms=TALK.at_ms, offset=99, end=True)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.transcriber.domain.endpointing import (
     FRAME_MS,
+    Anchor,
     Boundary,
     Cause,
     Dropped,
@@ -56,14 +57,35 @@ def test_the_pre_roll_never_reaches_into_the_utterance_before() -> None:
     assert started.start_ms >= ended.end_ms
 
 
-def test_nothing_starts_before_it_may() -> None:
-    out = _feed(Endpointer(RULES, not_before_ms=320), (20, 0.9))
-    assert out == [Started(320)]
+def test_listening_from_an_anchor_gives_no_more_pre_roll_than_it_has() -> None:
+    endpointer = Endpointer(RULES)
+    assert endpointer.restart(Anchor(640, 64)) == []
+    assert _feed(endpointer, (2, 0.9), at_ms=640) == [Started(576)]
+
+
+def test_what_was_split_goes_on_where_it_was_split() -> None:
+    endpointer = Endpointer(RULES)
+    assert endpointer.restart(Anchor(640, goes_on=True)) == [Started(640)]
+    assert endpointer.anchor(960) is None
+    assert [type(b) for b in _feed(endpointer, (17, 0.1), at_ms=640)] == [Paused, Dropped]
+
+
+def test_the_detector_forgets_where_nobody_speaks_unless_a_voice_may_be_coming() -> None:
+    endpointer = Endpointer(RULES)
+    assert endpointer.anchor(0) == Anchor(0)
+    _feed(endpointer, (29, 0.1))
+    assert endpointer.anchor(29 * FRAME_MS) is None
+    _feed(endpointer, (1, 0.4), at_ms=29 * FRAME_MS)
+    assert endpointer.anchor(960) is None
+    _feed(endpointer, (8, 0.1), at_ms=960)
+    assert endpointer.anchor(960 + 8 * FRAME_MS) == Anchor(960 + 8 * FRAME_MS, 256)
 
 
 def test_long_speech_is_split_at_its_quietest_place_without_a_hole() -> None:
     out = _feed(Endpointer(RULES), (400, 0.9), (6, 0.4), (60, 0.9))
     ended, started = out[1], out[2]
+    assert isinstance(ended, Ended)
+    assert ended.then == Anchor(ended.end_ms, goes_on=True)
     assert isinstance(ended, Ended)
     assert ended.cause is Cause.LENGTH
     assert started == Started(ended.end_ms)

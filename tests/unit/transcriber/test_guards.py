@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+from dataclasses import replace
+
+from services.transcriber.domain.cues import Asked, Topic
+from services.transcriber.domain.endpointing import Anchor
 from services.transcriber.domain.guards import is_ghost, loop_start, repeats, suspicious, token_limit
 from services.transcriber.domain.progress import NOTE_BYTES, PartitionMarks, read_note
 from services.transcriber.domain.recognition import RecognizedWord
 from services.transcriber.domain.stability import Stabilizer
-from services.transcriber.domain.transcript import LegMark
+from services.transcriber.domain.transcript import Foothold, LegMark
 from services.transcriber.domain.word_times import snap_to_voice
 
 
@@ -66,24 +71,48 @@ def test_what_two_hypotheses_agree_on_is_forced_less_the_last_words() -> None:
 
 def test_marks_survive_the_commit() -> None:
     marks = PartitionMarks()
-    marks.put("leg-1", LegMark(done_ms=640, utterances=2, words=9, audio_ms=700, gap_ms=5), 17)
-    marks.put("leg-2", LegMark(done_ms=99, ended=True), 12)
-    again = read_note(marks.note())
-    assert again.get("leg-1") == LegMark(done_ms=640, utterances=2, words=9, audio_ms=700, gap_ms=5)
-    again.forget_ended(13)
+    stood = Foothold(anchor=Anchor(640, 224), audio_ms=635, gap_ms=5, gap_since_ms=3)
+    mark = LegMark(foothold=stood, skew_ms=-7, utterances=2, words=9, unreadable=1, failed=True)
+    split = LegMark(foothold=replace(stood, anchor=Anchor(320, goes_on=True)))
+    marks.put("leg-1", mark, 17)
+    marks.put("leg-2", LegMark(foothold=stood, ended=True), 12)
+    marks.put("leg-3", split, 18)
+    marks.put_aside(11)
+    marks.put_aside(15)
+    again = read_note(marks.note()[0])
+    assert (again.get("leg-1"), again.get("leg-3")) == (mark, split)
+    assert again.get("leg-2") is not None
+    assert [at for at in range(20) if again.is_put_aside(at)] == [11, 15]
+    again.forget_before(13)
     assert again.get("leg-2") is None
+    assert [at for at in range(20) if again.is_put_aside(at)] == [15]
+    again.forget_before(19)
     again.keep(set())
-    assert again.note() == ""
+    assert again.note() == ("", 0)
 
 
 def test_foreign_notes_are_no_marks() -> None:
-    assert all(read_note(note).note() == "" for note in ("", "{", "[1]", '{"leg":[1,2]}', '{"leg":"x"}'))
+    foreign = (
+        "",
+        "{",
+        "[1]",
+        '{"leg":[1,2]}',
+        '{"leg":"x"}',
+        base64.b85encode(bytes([2, 0, 0])).decode(),
+        base64.b85encode(bytes([1, 0, 0, 9, 9])).decode(),
+    )
+    assert all(read_note(note).note() == ("", 0) for note in foreign)
 
 
 def test_a_note_holds_the_legs_seen_last() -> None:
     marks = PartitionMarks()
     for number in range(300):
-        marks.put(f"p-a0d7f1c2z19a-2~{number:08x}", LegMark(done_ms=60_000), number)
-    note = marks.note()
+        stood = Foothold(anchor=Anchor(3_200_000, 256), audio_ms=3_000_000, gap_ms=100_000, gap_since_ms=900)
+        mark = LegMark(foothold=stood, utterances=200, words=4_000, asked=Asked(Topic.CARD, age=9))
+        marks.put(f"p-a0d7f1c2z19a-2~{number:08x}", mark, 10_000_000 + 10 * number)
+    note, left_out = marks.note()
     assert len(note) <= NOTE_BYTES
-    assert read_note(note).get("p-a0d7f1c2z19a-2~0000012b") is not None
+    assert 300 - left_out >= 100
+    again = read_note(note)
+    known = [again.get(f"p-a0d7f1c2z19a-2~{number:08x}") is not None for number in range(300)]
+    assert known == [number >= left_out for number in range(300)]

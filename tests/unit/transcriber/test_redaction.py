@@ -217,11 +217,11 @@ def test_a_policy_that_cannot_be_read_says_why(text: str) -> None:
 def test_what_was_asked_survives_in_the_commits_note() -> None:
     marks = PartitionMarks()
     asked = Asked(Topic.SOCIAL, strong=True, age=3, direct=False, follows_number=True)
-    marks.put("a", LegMark(done_ms=5, asked=asked), 7)
-    marks.put("b", LegMark(done_ms=6), 8)
-    again = read_note(marks.note())
-    assert again.get("a") == LegMark(done_ms=5, asked=asked)
-    assert again.get("b") == LegMark(done_ms=6)
+    marks.put("a", LegMark(words=5, asked=asked), 7)
+    marks.put("b", LegMark(words=6), 8)
+    again = read_note(marks.note()[0])
+    assert again.get("a") == LegMark(words=5, asked=asked)
+    assert again.get("b") == LegMark(words=6)
 
 
 def _shown_prefix(text: str, digits: str) -> int:
