@@ -60,15 +60,17 @@ def read_phrase(text: str) -> Phrase:
 
 
 class PhraseSet:
-    """Many phrases, matched at once: only those are looked at of which a word was said."""
+    """Many phrases, matched at once: only those are looked at of which all words were said, but for one near miss."""
 
     def __init__(self, phrases: Iterable[tuple[int, Phrase, bool]]) -> None:
         """`(owner, phrase, near)` each; `near` allows near misses."""
         self._phrases = list(phrases)
         self._by_word: dict[str, list[int]] = {}
+        self._wants: list[int] = []
         self._alone: list[int] = []
         for at, (_, phrase, near) in enumerate(self._phrases):
             said = [word for word in phrase if word != GAP]
+            self._wants.append(len(set(said)))
             for word in set(said):
                 self._by_word.setdefault(word, []).append(at)
             if near and len(said) == 1 and len(said[0]) >= NEAR_LETTERS_ALONE:
@@ -77,8 +79,13 @@ class PhraseSet:
 
     def find(self, heard: Heard) -> tuple[Found, ...]:
         """What was said, by the phrases' order."""
-        candidates = {at for word in {*heard.stems, *heard.joined} for at in self._by_word.get(word, ())}
+        there: dict[int, int] = {}
+        for word in {*heard.stems, *heard.joined}:
+            for at in self._by_word.get(word, ()):
+                there[at] = there.get(at, 0) + 1
         strange = [word for word in (*heard.stems, *heard.joined) if self._strange(word)]
+        slips = 1 if strange else 0
+        candidates = {at for at, count in there.items() if count >= self._wants[at] - slips}
         candidates |= {at for at in self._alone if any(near(self._words(at)[0], word) for word in strange)}
         found = []
         for at in sorted(candidates):
