@@ -41,7 +41,7 @@ lock: ## Pin all dependencies with hashes (needs uv)
 	@$(LOCK) --all-extras --group build -o infra/requirements/runtime.txt
 	@$(LOCK) --all-extras --group build --group dev -o infra/requirements/dev.txt
 
-bench: .venv/.dev ## Measure; prints JSON, kept in bench/results (SUITE=coverage, delivery or redaction)
+bench: .venv/.dev ## Measure; prints JSON, kept in bench/results (SUITE=asr, assist, coverage, delivery or redaction)
 	@$(BIN)/python -m tests.bench $(SUITE)
 
 ui: .venv/.runtime ## Build the web console
@@ -65,5 +65,5 @@ clean: ## Remove what was made here, the downloaded packages included
 .venv/.dev: .venv/.runtime infra/requirements/dev.txt
 	@infra/setup/packages.sh dev
 
-$(UI)/dist/index.html: .venv/.runtime $(wildcard $(UI)/package-lock.json $(UI)/*.html $(UI)/src/*)
+$(UI)/dist/index.html: .venv/.runtime $(wildcard $(UI)/package-lock.json $(UI)/*.html $(UI)/src/* $(UI)/src/audio/*)
 	@infra/setup/console.sh

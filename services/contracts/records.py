@@ -495,7 +495,7 @@ class GroupMembership(Struct, frozen=True, kw_only=True):
 
 
 class InsightsTimer(Struct, frozen=True, kw_only=True):
-    """A call's moment has come (its grace after the end is over, a rule's time has run out, it may be forgotten), or what another call hands on to it. Internal: written and read by insights alone."""
+    """A call's moment has come (its grace after the end is over, a rule's time has run out, it may be forgotten), what another call hands on to it, or what a language model replied. Internal: written and read by insights alone."""
 
     timer_id: Annotated[str, Meta(min_length=1)]
     """Call and moment."""
@@ -507,6 +507,8 @@ class InsightsTimer(Struct, frozen=True, kw_only=True):
     """The summary so far of the call that was transferred into this one."""
     handed_on_from: str = ""
     """That call."""
+    wording: Wording | None = None
+    """The reply of a language model, or that none came in time."""
 
 
 class MediaDevice(Struct, frozen=True, kw_only=True):
@@ -994,3 +996,14 @@ class Word(Struct, frozen=True, kw_only=True):
     """End."""
     confidence: Annotated[float, Meta(ge=0, le=1)] = 0
     """0 to 1."""
+
+
+class Wording(Struct, frozen=True, kw_only=True):
+    """What a language model made of what it was given."""
+
+    about: str
+    """The suggestion or summary."""
+    text: str = ""
+    """Its wording; empty: of no use."""
+    cited: tuple[str, ...] = ()
+    """Numbers of what it draws on, among what it was given."""

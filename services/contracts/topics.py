@@ -158,7 +158,7 @@ INSIGHTS_TIMERS: Topic[records.InsightsTimer] = Topic(
     value_is_bytes=False,
     producers=("insights",),
     consumers=("insights",),
-    personal_data=("summary",),
+    personal_data=("summary", "wording"),
 )
 MEDIA_DEVICES: Topic[records.MediaDevice] = Topic(
     name="media.devices.v1",

@@ -13,6 +13,7 @@ RESULTS = Path("bench/results")
 # figures of earlier runs.
 SUITES = {
     "asr": "tests.bench.asr.suite",
+    "assist": "tests.bench.assist.suite",
     "coverage": "tests.bench.coverage.suite",
     "delivery": "tests.bench.delivery",
     "redaction": "tests.bench.redaction",
