@@ -3,8 +3,9 @@
 Run `python schemas/generate.py` after editing anything under `schemas/`, and commit what it made;
 `python schemas/generate.py --check` exits 1 and names the files that have drifted.
 
-Inputs: `schemas/events/*.schema.json`, `schemas/topics/*.yaml`, `schemas/examples/*.json`.
-Outputs: `services/contracts/records.py`, `services/contracts/topics.py`, `schemas/asyncapi.yaml`.
+Inputs: `schemas/events/*.schema.json`, `schemas/topics/*.yaml`, `schemas/examples/*.json`, `schemas/screens.yaml`.
+Outputs: `services/contracts/records.py`, `services/contracts/topics.py`, `schemas/asyncapi.yaml`,
+`schemas/screens.asyncapi.yaml`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ EVENTS = ROOT / "schemas" / "events"
 TOPICS = ROOT / "schemas" / "topics"
 EXAMPLES = ROOT / "schemas" / "examples"
 BANNER = "generated from schemas/ by schemas/generate.py; edit the schemas, not this file"
+SCREENS = ROOT / "schemas" / "screens.yaml"
 TOPIC_FIELDS = {
     "name", "record", "purpose", "key", "producers", "consumers", "partitions", "cleanup_policy",
     "retention_ms", "compatibility", "personal_data",
@@ -173,13 +175,7 @@ def render_asyncapi(schemas: dict[str, dict[str, Any]], topics: list[dict[str, A
     components: dict[str, Any] = {}
     for stem, schema in schemas.items():
         title = schema["title"]
-        components[title] = json.loads(
-            json.dumps({k: v for k, v in schema.items() if k not in {"$schema", "$defs"}}).replace(
-                "#/$defs/", "#/components/schemas/"
-            )
-        )
-        for name, part in schema.get("$defs", {}).items():
-            components[name] = json.loads(json.dumps(part).replace("#/$defs/", "#/components/schemas/"))
+        components |= component_schemas(schema)
         example = json.loads((EXAMPLES / f"{stem}.json").read_text())
         message: dict[str, Any] = {
             "name": title,
@@ -242,6 +238,24 @@ def render_asyncapi(schemas: dict[str, dict[str, Any]], topics: list[dict[str, A
     return f"# {BANNER}\n" + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
 
 
+def component_schemas(schema: dict[str, Any]) -> dict[str, Any]:
+    """A record's schema and those of its parts, as an AsyncAPI document refers to them."""
+    body = {k: v for k, v in schema.items() if k not in {"$schema", "$defs"}}
+    parts = {schema["title"]: body, **schema.get("$defs", {})}
+    moved: dict[str, Any] = json.loads(json.dumps(parts).replace("#/$defs/", "#/components/schemas/"))
+    return moved
+
+
+def render_screens(schemas: dict[str, dict[str, Any]]) -> str:
+    """The AsyncAPI 3 document of the WebSocket: the written one with the records that it refers to."""
+    document = yaml.safe_load(SCREENS.read_text())
+    named = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
+    for schema in schemas.values():
+        if schema["title"] in named:
+            document["components"]["schemas"] |= component_schemas(schema)
+    return f"# {BANNER}\n" + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+
+
 def main() -> int:
     """Write the outputs, or with --check compare them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -252,6 +266,7 @@ def main() -> int:
         ROOT / "services/contracts/records.py": render_records(schemas),
         ROOT / "services/contracts/topics.py": render_topics(schemas, topics),
         ROOT / "schemas/asyncapi.yaml": render_asyncapi(schemas, topics),
+        ROOT / "schemas/screens.asyncapi.yaml": render_screens(schemas),
     }
     drifted = [path for path, text in outputs.items() if not path.exists() or path.read_text() != text]
     for path in drifted:

@@ -22,6 +22,7 @@ import structlog
 from services.chassis import metrics
 from services.chassis.commits import Commits, Committer
 from services.chassis.errors import Backpressure, Fatal, Poison, Transient
+from services.chassis.handover import Handover, place_of
 from services.chassis.health import Health
 from services.chassis.publisher import Origin, Publisher
 from services.chassis.settings import KafkaSettings
@@ -31,12 +32,9 @@ log = structlog.get_logger()
 MAX_RETRY_S = 10.0
 MAX_BACKPRESSURE_S = 0.5
 BREATH_S = 0.05
-NOTES_TIMEOUT_S = 30.0
-"""Longer than a transaction that a dead member left open can keep its offsets undecided."""
 GONE_FOR_NOW = {
     confluent_kafka.KafkaError._ALL_BROKERS_DOWN,
     confluent_kafka.KafkaError._TRANSPORT,
-    confluent_kafka.KafkaError._PARTITION_EOF,
     confluent_kafka.KafkaError.UNKNOWN_TOPIC_OR_PART,
     confluent_kafka.KafkaError._UNKNOWN_TOPIC,
     confluent_kafka.KafkaError._UNKNOWN_PARTITION,
@@ -99,13 +97,22 @@ class RemembersProgress(Protocol):
         ...
 
 
+@runtime_checkable
+class FollowsEnds(Protocol):
+    """What a handler has besides when it must tell silence from lag."""
+
+    def reached_end(self, full_name: str, partition: int) -> None:
+        """All that the partition holds has been handled; more may come."""
+        ...
+
+
 class ConsumeLoop:
     """One consumer group member. `run` blocks until `stop` is set."""
 
     def __init__(
         self, settings: KafkaSettings, *, group: str, topics: Sequence[Topic[Any]], handler: Handler,
         publisher: Publisher, health: Health, group_instance_id: str = "", start: str = "earliest",
-        fetch_wait_max_ms: int = 20, session_timeout_ms: int = 10_000, poll_s: float = 0.1, assignor: str = "",
+        fetch_wait_max_ms: int = 100, session_timeout_ms: int = 10_000, poll_s: float = 0.1, assignor: str = "",
         committer: Committer | None = None,
     ) -> None:  # fmt: skip
         self._topics = {settings.topic_prefix + topic.name: topic for topic in topics}
@@ -126,6 +133,7 @@ class ConsumeLoop:
             "heartbeat.interval.ms": max(session_timeout_ms // 5, 200),
             "fetch.wait.max.ms": fetch_wait_max_ms,
             "topic.metadata.refresh.interval.ms": 10_000,
+            "enable.partition.eof": isinstance(handler, FollowsEnds),
         }
         if group_instance_id:
             options["group.instance.id"] = group_instance_id
@@ -136,6 +144,7 @@ class ConsumeLoop:
     def run(self, stop: threading.Event, clock_s: Callable[[], float]) -> None:
         """Read until `stop`; commits what is safe at the end. Raises Fatal when the broker says never."""
         self._health.waiting("consumer", "no partitions assigned yet")
+        self._handover = Handover(self._consumer, assigned=self._hand_over, clock_s=clock_s)
         self._commits = Commits(
             self._consumer, safe_offset=self._handler.safe_offset, note=self._note, clock_s=clock_s,
             committer=self._committer,
@@ -150,6 +159,7 @@ class ConsumeLoop:
                     self._take(message, stop)
                 self._handler.idle()
                 self._commits.tend()
+                self._handover.tend()
             self._commit_at_end()
         except BaseException:
             self._broken = True
@@ -160,11 +170,15 @@ class ConsumeLoop:
     def _take(self, message: confluent_kafka.Message, stop: threading.Event) -> None:
         error = message.error()
         if error is not None:
+            if self._is_end(message):
+                return
             if error.code() in GONE_FOR_NOW or error.retriable():
                 log.info("consume_waiting", error=error.name())
                 stop.wait(0.2)
                 return
             raise Fatal(f"the broker refused reading: {error.name()}")
+        if self._handover.put_back(message):
+            return
         incoming = self._incoming(message)
         metrics.CONSUMED.labels(incoming.full_name).inc()
         try:
@@ -195,17 +209,25 @@ class ConsumeLoop:
         assignment = self._consumer.assignment()
         self._consumer.pause(assignment)
         strayed = self._consumer.poll(0)
-        if strayed is not None and strayed.error() is None:  # from a partition assigned just now
-            place = (strayed.topic() or "", strayed.partition() or 0, strayed.offset() or 0)
-            self._consumer.seek(confluent_kafka.TopicPartition(*place))
+        if strayed is not None and not self._is_end(strayed) and strayed.error() is None:
+            self._consumer.seek(place_of(strayed))  # of a partition assigned just now
         stopped = False
         while seconds > 0 and not stopped:
             stopped = stop.wait(min(seconds, BREATH_S))
             seconds -= BREATH_S
             self._handler.idle()
             self._commits.tend()
-        self._consumer.resume(self._consumer.assignment())
+            self._handover.tend()
+        self._handover.resume(self._consumer.assignment())
         return not stopped
+
+    def _is_end(self, message: confluent_kafka.Message) -> bool:
+        error = message.error()
+        if error is None or error.code() != confluent_kafka.KafkaError._PARTITION_EOF:
+            return False
+        if isinstance(self._handler, FollowsEnds):
+            self._handler.reached_end(message.topic() or "", message.partition() or 0)
+        return True
 
     def _note(self, full_name: str, partition: int) -> str:
         return self._handler.note(full_name, partition) if isinstance(self._handler, RemembersProgress) else ""
@@ -219,9 +241,12 @@ class ConsumeLoop:
     def _assigned(self, _: confluent_kafka.Consumer, partitions: list[confluent_kafka.TopicPartition]) -> None:
         log.info("partitions_assigned", count=len(partitions))
         if isinstance(self._handler, RemembersProgress) and partitions:
-            for place in self._consumer.committed(partitions, timeout=NOTES_TIMEOUT_S):
-                self._handler.assigned(place.topic, place.partition, place.metadata or "")
+            self._handover.begin(partitions)
         self._health.ready("consumer")
+
+    def _hand_over(self, full_name: str, partition: int, note: str) -> None:
+        if isinstance(self._handler, RemembersProgress):
+            self._handler.assigned(full_name, partition, note)
 
     def _revoked(self, _: confluent_kafka.Consumer, partitions: list[confluent_kafka.TopicPartition]) -> None:
         self._part(partitions, lost=self._broken and self._committer is not None)
@@ -232,6 +257,7 @@ class ConsumeLoop:
     def _part(self, partitions: list[confluent_kafka.TopicPartition], *, lost: bool) -> None:
         places = [(p.topic, p.partition) for p in partitions]
         log.info("partitions_revoked", count=len(places), lost=lost)
+        self._handover.forget(places)
         for name, partition in places:
             self._handler.revoked(name, partition, lost=lost)
         if lost:

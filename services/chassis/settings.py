@@ -8,6 +8,7 @@ stands here. `--help` prints them all from the field descriptions.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
@@ -149,6 +150,11 @@ class RingCentralSettings(BaseSettings):
     ringcentral_penalty_ms: int = Field(
         30_000, ge=1, validation_alias="RINGCENTRAL_PENALTY_MS", description="silence after a 429 without Retry-After"
     )
+    ringcentral_state_dir: Path | None = Field(
+        None,
+        validation_alias="RINGCENTRAL_STATE_DIR",
+        description="folder in which announced penalties outlive a killed process; empty: they do not",
+    )
 
     @field_validator("ringcentral_jwts")
     @classmethod
@@ -173,9 +179,16 @@ def load(settings: type[SettingsT], environ: Mapping[str, str] | None = None) ->
         return settings.model_validate(dict(environ))
     except ValidationError as error:
         lines = [
-            f"{problem['loc'][0]}: {_say(problem)}" for problem in error.errors(include_input=False, include_url=False)
+            f"{_variable(settings, problem['loc'][0])}: {_say(problem)}"
+            for problem in error.errors(include_input=False, include_url=False)
         ]
         raise SettingError("\n".join(str(line) for line in lines)) from None
+
+
+def _variable(settings: type[BaseSettings], place: str | int) -> str:
+    """The variable's name, also where its default was found wrong."""
+    field = settings.model_fields.get(str(place))
+    return str(field.validation_alias if field is not None else place)
 
 
 def _say(problem: Any) -> str:

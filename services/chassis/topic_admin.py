@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import confluent_kafka
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # not in its __all__
 from confluent_kafka.cimpl import NewTopic
 
 from services.chassis.errors import Fatal, Transient
@@ -68,3 +69,23 @@ def create_missing(settings: KafkaSettings, wanted: Sequence[NewTopic], *, timeo
             if error.args[0].code() != confluent_kafka.KafkaError.TOPIC_ALREADY_EXISTS:
                 raise Fatal(f"topic {name} could not be created: {error.args[0].str()}") from None
     return [topic.topic for topic in missing]
+
+
+def newest_record_at(settings: KafkaSettings, topic: Topic[Any], *, timeout_s: float = 10.0) -> datetime | None:
+    """The timestamp of a topic's newest record; None when it is empty or missing.
+
+    Raises Transient when the broker does not tell.
+    """
+    client = AdminClient(settings.kafka_options())
+    name = settings.topic_prefix + topic.name
+    try:
+        found = client.list_topics(name, timeout=timeout_s).topics.get(name)
+        if found is None or found.error is not None or not found.partitions:
+            return None
+        newest = OffsetSpec.max_timestamp()  # type: ignore[no-untyped-call]
+        asked = {confluent_kafka.TopicPartition(name, partition): newest for partition in found.partitions}
+        told = client.list_offsets(asked, request_timeout=timeout_s)
+        newest_ms = max(future.result().timestamp for future in told.values())
+    except confluent_kafka.KafkaException as error:
+        raise Transient(f"no times of {name}: {error.args[0].name()}") from None
+    return datetime.fromtimestamp(newest_ms / 1000, UTC) if newest_ms > 0 else None

@@ -29,13 +29,16 @@ class TopicView:
 
     `since_ms` limits how far back reading begins (None: from the beginning). What the callback rejects with
     Poison goes to the dead-letter topic when a `publisher` is given; without one it is only counted.
+    `on_place` is told where reading of a partition begins and, at each end of it, which offset comes next there (the
+    places of transactions' marks, which are no records, included).
     """
 
     def __init__(
         self, settings: KafkaSettings, *, topics: Sequence[Topic[Any]], on_record: Callable[[Incoming], None],
         publisher: Publisher | None = None, since_ms: int | None = None, clock: Clock | None = None, name: str = "view",
-        fetch_wait_max_ms: int = 20,
+        fetch_wait_max_ms: int = 100, on_place: Callable[[str, int, int], None] | None = None,
     ) -> None:  # fmt: skip
+        self._on_place = on_place
         self._topics = {settings.topic_prefix + topic.name: topic for topic in topics}
         self._on_record = on_record
         self._publisher = publisher
@@ -98,6 +101,9 @@ class TopicView:
             at_ms = int(self._clock.now().timestamp() * 1000) - self._since_ms
             wanted = [confluent_kafka.TopicPartition(p.topic, p.partition, at_ms) for p in partitions]
             partitions = offsets_at(self._consumer, wanted, self._stop)
+        for place in partitions:
+            if self._on_place is not None and place.offset >= 0:
+                self._on_place(place.topic, place.partition, place.offset)
         self._consumer.assign(partitions)
         return {(p.topic, p.partition) for p in partitions}
 
@@ -115,6 +121,8 @@ class TopicView:
         if error is not None:
             if error.code() == confluent_kafka.KafkaError._PARTITION_EOF:
                 behind.discard((message.topic() or "", message.partition() or 0))
+                if self._on_place is not None:
+                    self._on_place(message.topic() or "", message.partition() or 0, message.offset() or 0)
             else:
                 log.info("view_waiting", error=error.name())
                 self._stop.wait(0.2)

@@ -8,6 +8,27 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 
+class Acceptance(Struct, frozen=True, kw_only=True):
+    """What became of the suggestions of one article or rule."""
+
+    kind: Literal["knowledge", "rule"]
+    """Of which kind."""
+    source: str
+    """The article's file or the rule's name."""
+    title: str = ""
+    """As it was shown."""
+    made: Annotated[int, Meta(ge=0)] = 0
+    """Suggestions made."""
+    shown: Annotated[int, Meta(ge=0)] = 0
+    """Of these shown on a screen."""
+    accepted: Annotated[int, Meta(ge=0)] = 0
+    """Of these accepted."""
+    dismissed: Annotated[int, Meta(ge=0)] = 0
+    """Of these dismissed."""
+    reasons: tuple[str, ...] = ()
+    """Reasons given with dismissals, each once."""
+
+
 class Alert(Struct, frozen=True, kw_only=True):
     """Something that a supervisor should look at now."""
 
@@ -29,6 +50,12 @@ class Alert(Struct, frozen=True, kw_only=True):
     """The agent."""
     at: Annotated[datetime, Meta(tz=True)]
     """When. RFC 3339, UTC."""
+    title: str = ""
+    """What it is about, as the rules file words it."""
+    at_ms: Annotated[int, Meta(ge=0)] = 0
+    """When, on the call's media clock."""
+    reason: Literal["said", "not_said", "sentiment", "dynamics"] = "said"
+    """What kind of condition fired."""
 
 
 class AudioChunk(Struct, frozen=True, kw_only=True):
@@ -71,14 +98,39 @@ class AuditRecord(Struct, frozen=True, kw_only=True):
     """Unique."""
     actor: str
     """Subject of the token."""
+    role: str = ""
+    """The actor's role: admin, supervisor or agent."""
+    extension_id: str = ""
+    """The actor's extension, where the token names one."""
     action: Literal["watched", "listened", "exported", "erased", "refused"]
     """What."""
     call_id: str = ""
     """Which call."""
     detail: str = ""
-    """A short code."""
+    """A short code: live, finished, overview, live_started, live_stopped, recording, or why it was refused."""
+    duration_ms: Annotated[int, Meta(ge=0)] = 0
+    """With live_stopped: how long it was listened to."""
     at: Annotated[datetime, Meta(tz=True)]
     """When. RFC 3339, UTC."""
+
+
+class CallDigest(Struct, frozen=True, kw_only=True):
+    """The call so far in a few lines, built from what was said, redacted."""
+
+    text: str = ""
+    """The whole as text."""
+    reason: str = ""
+    """Why the customer calls, in the customer's own words."""
+    steps: tuple[str, ...] = ()
+    """What the agent did."""
+    promises: tuple[str, ...] = ()
+    """What the agent promised."""
+    open_points: tuple[str, ...] = ()
+    """Questions and problems of the customer that found no answer yet."""
+    result: Literal["resolved", "follow_up", "unresolved", "transferred", "unknown"] = "unknown"
+    """How it stands at the end."""
+    writer: Literal["call", "model"] = "call"
+    """`call`: sentences of the call itself; `model`: worded by a language model from them."""
 
 
 class CallInsight(Struct, frozen=True, kw_only=True):
@@ -88,8 +140,8 @@ class CallInsight(Struct, frozen=True, kw_only=True):
     """Derived from call, kind and cause."""
     call_id: Annotated[str, Meta(min_length=1)]
     """The call: RingCentral's telephonySessionId, opaque."""
-    kind: Literal["sentiment", "category", "dynamics"]
-    """Which."""
+    kind: Literal["sentiment", "category", "dynamics", "checklist", "summary"]
+    """Which. Of `dynamics`, `checklist` and `summary` the newest record of a call replaces the older."""
     at: Annotated[datetime, Meta(tz=True)]
     """When. RFC 3339, UTC."""
     utterance_id: str = ""
@@ -104,6 +156,20 @@ class CallInsight(Struct, frozen=True, kw_only=True):
     """Rule that matched."""
     dynamics: Dynamics | None = None
     """With `dynamics`."""
+    start_ms: Annotated[int, Meta(ge=0)] = 0
+    """Start of the utterance on the call's media clock."""
+    end_ms: Annotated[int, Meta(ge=0)] = 0
+    """Its end."""
+    running_sentiment: Annotated[float, Meta(ge=-1, le=1)] = 0
+    """With `sentiment`: how the speaker feels by now, newer utterances counting for more, -1 to 1."""
+    checklist: tuple[ChecklistStep, ...] = ()
+    """With `checklist`: every step that applies to the call, in the order of the rules file."""
+    summary: CallDigest | None = None
+    """With `summary`: the call so far."""
+    handed_on_from: str = ""
+    """With `summary`: the call that was transferred into this one and that the summary tells of."""
+    for_transfer: bool = False
+    """With `summary`: the call is being transferred; whoever takes it over reads this."""
 
 
 class CallLifecycle(Struct, frozen=True, kw_only=True):
@@ -281,6 +347,79 @@ class CallSummary(Struct, frozen=True, kw_only=True):
     """Raised."""
     transcript_complete: bool = False
     """Every leg was wholly transcribed."""
+    agent_interruptions: Annotated[int, Meta(ge=0)] = 0
+    """How often the agent began while the customer spoke and went on."""
+    customer_interruptions: Annotated[int, Meta(ge=0)] = 0
+    """How often the customer began while the agent spoke and went on."""
+    longest_silence_ms: Annotated[int, Meta(ge=0)] = 0
+    """The longest stretch in which neither spoke, holds left out."""
+    holds: Annotated[int, Meta(ge=0)] = 0
+    """How often the call was held."""
+    hold_ms: Annotated[int, Meta(ge=0)] = 0
+    """On hold."""
+    agent_words_per_minute: Annotated[int, Meta(ge=0)] = 0
+    """The agent's pace while speaking."""
+    customer_words_per_minute: Annotated[int, Meta(ge=0)] = 0
+    """The customer's pace while speaking."""
+    agent_longest_monologue_ms: Annotated[int, Meta(ge=0)] = 0
+    """Longest stretch of the agent's talk that the customer did not break."""
+    customer_longest_monologue_ms: Annotated[int, Meta(ge=0)] = 0
+    """Longest stretch of the customer's talk that the agent did not break."""
+    timeline: tuple[TimelineSpan, ...] = ()
+    """Holds, overtalk of a second or more, silences of five seconds or more, in order."""
+    sentiment_course: tuple[SentimentPoint, ...] = ()
+    """Both sides' sentiment over the call, in at most twenty stretches."""
+    customer_sentiment_opening: Annotated[float, Meta(ge=-1, le=1)] = 0
+    """Mean of the customer's first third."""
+    customer_sentiment_closing: Annotated[float, Meta(ge=-1, le=1)] = 0
+    """Mean of the customer's last third."""
+    steps: tuple[str, ...] = ()
+    """What the agent did, redacted."""
+    promises: tuple[str, ...] = ()
+    """What the agent promised, redacted."""
+    open_points: tuple[str, ...] = ()
+    """Questions and problems of the customer that found no answer, redacted."""
+    result: Literal["resolved", "follow_up", "unresolved", "transferred", "unknown"] = "unknown"
+    """How it stands at the end."""
+    summary_writer: Literal["call", "model"] = "call"
+    """`call`: sentences of the call itself; `model`: worded by a language model from them."""
+    transferred_from: str = ""
+    """The call that was transferred into this one."""
+    transferred_to: str = ""
+    """The call that this one was transferred into."""
+    checklist: tuple[ChecklistStep, ...] = ()
+    """The steps of the checklist as they stood at the end."""
+    checklist_done: Annotated[int, Meta(ge=0)] = 0
+    """Steps taken."""
+    checklist_steps: Annotated[int, Meta(ge=0)] = 0
+    """Steps that applied."""
+    suggestions_shown: Annotated[int, Meta(ge=0)] = 0
+    """Shown on a screen."""
+    suggestions_dismissed: Annotated[int, Meta(ge=0)] = 0
+    """Dismissed."""
+    acceptance: tuple[Acceptance, ...] = ()
+    """What became of the suggestions, by article and rule."""
+    alerts_raised: tuple[RaisedAlert, ...] = ()
+    """Which alerts."""
+
+
+class ChecklistStep(Struct, frozen=True, kw_only=True):
+    """A step that the agent should take in the call, ticked by what is said."""
+
+    step: Annotated[str, Meta(min_length=1)]
+    """The step's id in the rules file."""
+    title: str = ""
+    """As it is shown."""
+    status: Literal["open", "done", "missed"]
+    """`missed`: its time ran out before it was said; it may still turn `done`."""
+    at: Annotated[datetime, Meta(tz=True)] | None = None
+    """When it was ticked or missed. RFC 3339, UTC."""
+    at_ms: int | None = None
+    """The same on the call's media clock."""
+    utterance_id: str = ""
+    """What ticked it."""
+    rule: str = ""
+    """The rule that ticked it."""
 
 
 class Citation(Struct, frozen=True, kw_only=True):
@@ -294,6 +433,8 @@ class Citation(Struct, frozen=True, kw_only=True):
     """Quoted."""
     url: str = ""
     """Link."""
+    section: str = ""
+    """Heading of the passage within the article."""
 
 
 class Dynamics(Struct, frozen=True, kw_only=True):
@@ -309,6 +450,28 @@ class Dynamics(Struct, frozen=True, kw_only=True):
     """Neither."""
     agent_share: Annotated[float, Meta(ge=0, le=1)] = 0
     """0 to 1 of all talk."""
+    customer_share: Annotated[float, Meta(ge=0, le=1)] = 0
+    """0 to 1 of all talk."""
+    agent_interruptions: Annotated[int, Meta(ge=0)] = 0
+    """How often the agent began while the customer spoke and went on."""
+    customer_interruptions: Annotated[int, Meta(ge=0)] = 0
+    """How often the customer began while the agent spoke and went on."""
+    longest_silence_ms: Annotated[int, Meta(ge=0)] = 0
+    """The longest stretch in which neither spoke, holds left out."""
+    holds: Annotated[int, Meta(ge=0)] = 0
+    """How often the call was held."""
+    hold_ms: Annotated[int, Meta(ge=0)] = 0
+    """On hold."""
+    agent_words_per_minute: Annotated[int, Meta(ge=0)] = 0
+    """The agent's pace while speaking."""
+    customer_words_per_minute: Annotated[int, Meta(ge=0)] = 0
+    """The customer's pace while speaking."""
+    agent_longest_monologue_ms: Annotated[int, Meta(ge=0)] = 0
+    """Longest stretch of the agent's talk that the customer did not break."""
+    customer_longest_monologue_ms: Annotated[int, Meta(ge=0)] = 0
+    """Longest stretch of the customer's talk that the agent did not break."""
+    timeline: tuple[TimelineSpan, ...] = ()
+    """Holds, overtalk of a second or more, silences of five seconds or more, in order."""
 
 
 class Engine(Struct, frozen=True, kw_only=True):
@@ -334,7 +497,7 @@ class GroupMembership(Struct, frozen=True, kw_only=True):
 
 
 class InsightsTimer(Struct, frozen=True, kw_only=True):
-    """A call's moment has come: its grace after the end is over, or it may be forgotten. Internal: written and read by insights alone."""
+    """A call's moment has come (its grace after the end is over, a rule's time has run out, it may be forgotten), what another call hands on to it, or what a language model replied. Internal: written and read by insights alone."""
 
     timer_id: Annotated[str, Meta(min_length=1)]
     """Call and moment."""
@@ -342,6 +505,12 @@ class InsightsTimer(Struct, frozen=True, kw_only=True):
     """The call: RingCentral's telephonySessionId, opaque."""
     at: Annotated[datetime, Meta(tz=True)]
     """When it was found due. RFC 3339, UTC."""
+    summary: CallDigest | None = None
+    """The summary so far of the call that was transferred into this one."""
+    handed_on_from: str = ""
+    """That call."""
+    wording: Wording | None = None
+    """The reply of a language model, or that none came in time."""
 
 
 class MediaDevice(Struct, frozen=True, kw_only=True):
@@ -432,6 +601,19 @@ class MutedSpan(Struct, frozen=True, kw_only=True):
     """Until when."""
 
 
+class RaisedAlert(Struct, frozen=True, kw_only=True):
+    """An alert that was raised in the call."""
+
+    rule: str
+    """Rule that fired."""
+    category: str = ""
+    """Its category."""
+    severity: Literal["info", "warning", "critical"]
+    """How much."""
+    at_ms: Annotated[int, Meta(ge=0)] = 0
+    """When, on the call's media clock."""
+
+
 class Redaction(Struct, frozen=True, kw_only=True):
     """A span that was hidden."""
 
@@ -472,6 +654,19 @@ class RosterEntry(Struct, frozen=True, kw_only=True):
     """When it was read. RFC 3339, UTC."""
 
 
+class SentimentPoint(Struct, frozen=True, kw_only=True):
+    """The feeling of one side over a stretch of the call."""
+
+    role: Literal["agent", "customer"]
+    """Whose."""
+    start_ms: Annotated[int, Meta(ge=0)]
+    """Start on the call's media clock."""
+    end_ms: Annotated[int, Meta(ge=0)]
+    """End on the call's media clock."""
+    sentiment: Annotated[float, Meta(ge=-1, le=1)]
+    """Mean of its utterances, -1 to 1."""
+
+
 class SessionParty(Struct, frozen=True, kw_only=True):
     """A party as the session status tells it."""
 
@@ -495,13 +690,13 @@ class Suggestion(Struct, frozen=True, kw_only=True):
     call_id: Annotated[str, Meta(min_length=1)]
     """The call: RingCentral's telephonySessionId, opaque."""
     kind: Literal["knowledge", "rule"]
-    """What it is."""
+    """A passage of the knowledge base, or the advice of a rule."""
     title: str = ""
     """Short."""
     text: str
     """What to say or do."""
     confidence: Annotated[float, Meta(ge=0, le=1)] = 0
-    """0 to 1."""
+    """0 to 1: how often a suggestion of this score fits, measured on labelled turns; 1 for a rule's."""
     citations: Annotated[tuple[Citation, ...], Meta(min_length=1)]
     """Where it stands written; at least one."""
     source_utterance_ids: tuple[str, ...]
@@ -512,6 +707,12 @@ class Suggestion(Struct, frozen=True, kw_only=True):
     """Of no use after. RFC 3339, UTC."""
     latency_ms: Annotated[int, Meta(ge=0)] = 0
     """From the utterance's publication."""
+    rule: str = ""
+    """With `rule`: which."""
+    at_ms: Annotated[int, Meta(ge=0)] = 0
+    """Start of the utterance that prompted it, on the call's media clock."""
+    writer: Literal["source", "model"] = "source"
+    """`source`: the text is quoted from the citations; `model`: a language model worded it from the cited passages alone."""
 
 
 class SuggestionFeedback(Struct, frozen=True, kw_only=True):
@@ -526,7 +727,7 @@ class SuggestionFeedback(Struct, frozen=True, kw_only=True):
     action: Literal["shown", "accepted", "dismissed"]
     """What."""
     reason: str = ""
-    """A short code with dismissed."""
+    """A short code with `dismissed`: not_relevant, wrong, already_known, too_late, other."""
     by: str = ""
     """Extension or subject of the token."""
     at: Annotated[datetime, Meta(tz=True)]
@@ -618,10 +819,12 @@ class TelephonyEvent(Struct, frozen=True, kw_only=True):
     event_id: Annotated[str, Meta(min_length=1)]
     """The notification's uuid; made from session, party, status and time when hydrated by REST. Duplicates carry the same id."""
     source: Literal["websocket", "webhook", "presence", "rest"]
-    """How it reached us."""
+    """How it reached us: websocket and webhook as RingCentral sent it; presence and rest as read by REST, after a presence event or to close a gap."""
     received_at: Annotated[datetime, Meta(tz=True)]
     """When the ingestor received it. RFC 3339, UTC."""
     notification: TelephonyNotification
+    after_the_fact: bool = False
+    """Read from the call log after the call had ended: times are rough, and `parties[].id` is not RingCentral's."""
 
 
 class TelephonyNotification(Struct, frozen=True, kw_only=True):
@@ -712,6 +915,17 @@ class TelephonyStatus(Struct, frozen=True, kw_only=True):
     rcc: bool = False
     """Remote call control."""
     peer_id: TelephonyPeer | None = field(default=None, name="peerId")
+
+
+class TimelineSpan(Struct, frozen=True, kw_only=True):
+    """A stretch of the call in which something other than ordinary talk went on."""
+
+    kind: Literal["hold", "overtalk", "silence"]
+    """What."""
+    start_ms: Annotated[int, Meta(ge=0)]
+    """Start on the call's media clock."""
+    end_ms: Annotated[int, Meta(ge=0)]
+    """End on the call's media clock; the newest moment known while a hold lasts."""
 
 
 class Timing(Struct, frozen=True, kw_only=True):
@@ -810,3 +1024,14 @@ class Word(Struct, frozen=True, kw_only=True):
     """End."""
     confidence: Annotated[float, Meta(ge=0, le=1)] = 0
     """0 to 1."""
+
+
+class Wording(Struct, frozen=True, kw_only=True):
+    """What a language model made of what it was given."""
+
+    about: str
+    """The suggestion or summary."""
+    text: str = ""
+    """Its wording; empty: of no use."""
+    cited: tuple[str, ...] = ()
+    """Numbers of what it draws on, among what it was given."""

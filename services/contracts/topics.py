@@ -73,7 +73,7 @@ AUDIO_CHUNKS: Topic[records.AudioChunk] = Topic(
     retention_ms=900000,
     value_is_bytes=True,
     producers=("media_gateway",),
-    consumers=("transcriber", "recorder"),
+    consumers=("transcriber", "recorder", "assist_gateway"),
     personal_data=("the value: voices",),
 )
 AUDIT: Topic[records.AuditRecord] = Topic(
@@ -98,7 +98,7 @@ CALLS_INSIGHTS: Topic[records.CallInsight] = Topic(
     value_is_bytes=False,
     producers=("insights",),
     consumers=("assist_gateway",),
-    personal_data=(),
+    personal_data=("summary",),
 )
 CALLS_LIFECYCLE: Topic[records.CallLifecycle] = Topic(
     name="calls.lifecycle.v1",
@@ -146,7 +146,7 @@ CALLS_SUMMARY: Topic[records.CallSummary] = Topic(
     value_is_bytes=False,
     producers=("insights",),
     consumers=("assist_gateway", "cli"),
-    personal_data=("reason_for_call", "summary"),
+    personal_data=("reason_for_call", "summary", "steps", "promises", "open_points"),
 )
 INSIGHTS_TIMERS: Topic[records.InsightsTimer] = Topic(
     name="insights.timers.v1",
@@ -158,7 +158,7 @@ INSIGHTS_TIMERS: Topic[records.InsightsTimer] = Topic(
     value_is_bytes=False,
     producers=("insights",),
     consumers=("insights",),
-    personal_data=(),
+    personal_data=("summary", "wording"),
 )
 MEDIA_DEVICES: Topic[records.MediaDevice] = Topic(
     name="media.devices.v1",
@@ -193,7 +193,7 @@ MONITORING_ROSTER: Topic[records.RosterEntry] = Topic(
     retention_ms=None,
     value_is_bytes=False,
     producers=("event_ingestor",),
-    consumers=("supervision_orchestrator", "assist_gateway"),
+    consumers=("supervision_orchestrator", "assist_gateway", "insights"),
     personal_data=("name",),
 )
 SUPERVISION_EVENTS: Topic[records.SupervisionEvent] = Topic(

@@ -1,7 +1,8 @@
 """Watches the phones of the extensions that may be monitored.
 
 Reads RingCentral's monitoring groups into monitoring.roster and the telephony session events of the monitored
-extensions, over one WebSocket subscription, into telephony.events.
+extensions, by WebSocket or webhook, into telephony.events. Where neither is allowed, presence events tell which calls
+to read by REST.
 """
 
 from __future__ import annotations

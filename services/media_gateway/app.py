@@ -7,6 +7,7 @@ import contextlib
 import functools
 import socket
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import structlog
 
@@ -30,6 +31,7 @@ ABOUT = "Registers supervisor devices, answers supervise INVITEs and publishes w
 FLUSH_S = 10.0
 DIRECTORY_RETRY_S = 2.0
 CATCH_UP_S = 10.0
+LOOK_EVERY_S = 1.0
 
 
 Feeds = Callable[[Gateway, OpenLegs], Sequence[TopicView]]
@@ -73,7 +75,7 @@ async def serve(
     began, open_legs = service.clock.now(), OpenLegs()
     views = feeds(gateway, open_legs)
     workers: list[SipProcess] = []
-    tasks: list[asyncio.Task[None]] = [asyncio.create_task(_watch(service, receiver, chunks, views))]
+    tasks: list[asyncio.Task[None]] = [asyncio.create_task(watch(receiver, chunks, views))]
     try:
         await asyncio.to_thread(_wait_for, views)
         devices = await _devices(directory, stop)
@@ -83,7 +85,7 @@ async def serve(
             worker = _worker(gateway, credentials, settings)
             workers.append(worker)
             tasks.append(asyncio.create_task(worker.run()))
-        await stop.wait()
+        await until(stop, tasks[0])
         await gateway.drain(settings.drain_s)
     finally:
         for worker in workers:
@@ -193,18 +195,35 @@ async def _devices(directory: DeviceDirectory, stop: asyncio.Event) -> list[SipC
     return []
 
 
-async def _watch(
-    service: Service[MediaGatewaySettings], receiver: RtpReceiver, chunks: ChunkTopic, views: Sequence[TopicView]
+class Threaded(Protocol):
+    """Something with a thread of its own; ``error`` is what has ended it, None while it works."""
+
+    error: BaseException | None
+
+
+async def watch(
+    receiver: Threaded, chunks: ChunkTopic, views: Sequence[Threaded], *, every_s: float = LOOK_EVERY_S
 ) -> None:
-    """Once a second: send chunks that wait for room, and say so when a thread has died."""
+    """Send chunks that wait for room, now and then. Raises Fatal when a thread has died: a restart brings it back."""
     while True:
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(every_s)
         chunks.flush()
         if receiver.error is not None:
-            service.health.failed("rtp_receiver", type(receiver.error).__name__)
+            raise Fatal(f"receiving audio ended: {type(receiver.error).__name__}")
         for view in views:
             if view.error is not None:
-                service.health.failed("topic_view", type(view.error).__name__)
+                raise Fatal(f"reading topics ended: {type(view.error).__name__}")
+
+
+async def until(stop: asyncio.Event, watching: asyncio.Task[None]) -> None:
+    """Return when `stop` is set. Raises what has ended the watch, should that be first."""
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([stopping, watching], return_when=asyncio.FIRST_COMPLETED)
+        if watching.done():
+            watching.result()
+    finally:
+        stopping.cancel()
 
 
 def _wait_for(views: Sequence[TopicView]) -> None:

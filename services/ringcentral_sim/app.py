@@ -36,7 +36,7 @@ from services.ringcentral_sim.events.socket import serve_socket
 from services.ringcentral_sim.events.webhook import HttpxPoster, Webhooks
 from services.ringcentral_sim.fault_options import apply
 from services.ringcentral_sim.paper import PaperSipSide
-from services.ringcentral_sim.rest import directory, groups, oauth, subscriptions, telephony
+from services.ringcentral_sim.rest import call_log, directory, groups, oauth, subscriptions, telephony
 from services.ringcentral_sim.rest.gate import worded
 from services.ringcentral_sim.sip_bridge import SipBridge, accounts_of
 from services.ringcentral_sim.sip_off import NoSip
@@ -107,6 +107,7 @@ def build_world(
         new_uuid=lambda: str(secrets.randbelow(9 * 10**18) + 10**18),
     )
     book = CallBook(clock, publisher.publish, session_ids)
+    publisher.calls_of = book.calls_of
     legs = Legs(
         sip=sip,
         book=book,
@@ -139,6 +140,7 @@ def build_world(
         counters=counters,
         blacklist_after_s=settings.webhook_blacklist_after_s,
         allow_http=settings.webhook_allow_http,
+        token_header=settings.webhook_token_header,
     )
     publisher.transports = {"WebSocket": gateway, "WebHook": webhooks}
     tokens = TokenStore(
@@ -206,7 +208,7 @@ def build_app(world: World) -> Starlette:
     async def socket(websocket: WebSocket) -> None:
         await serve_socket(websocket, world.gateway, app)
 
-    tables = (oauth, directory, groups, telephony, subscriptions, control, floor)
+    tables = (oauth, directory, groups, telephony, call_log, subscriptions, control, floor)
     routes = [route for table in tables for route in table.routes(world)]
     app = Starlette(
         routes=[*routes, WebSocketRoute("/ws", socket), *media.websocket_routes(world)],

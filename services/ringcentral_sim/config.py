@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.ringcentral_sim.domain.company import APP_PERMISSIONS
 from services.ringcentral_sim.domain.errors import ErrorShape
 from services.ringcentral_sim.fault_options import FaultOptions
 
@@ -26,6 +27,9 @@ class SimulatorSettings(BaseSettings):
     client_id: str = Field("sim-client-id", description="the app's client id")
     client_secret: str = Field("sim-client-secret", description="the app's client secret")
     jwt: str = Field("sim-jwt-supervisor", description="JWT of the supervisor extension 700200300")
+    app_permissions: str = Field(
+        " ".join(sorted(APP_PERMISSIONS)), description="the app's permissions, the scope of its logins (else CMN-401)"
+    )
     issue_refresh_tokens: bool = Field(False, description="app setting: whether logins get a refresh token")
     access_token_ttl_s: int = Field(3600, ge=1, description="default life of an access token")
     max_sessions: int = Field(5, ge=1, description="parallel OAuth sessions a user; the oldest dies beyond it")
@@ -69,8 +73,14 @@ class SimulatorSettings(BaseSettings):
     webhook_timeout_s: float = Field(3.0, gt=0, description="time a webhook address has to answer")
     webhook_blacklist_after_s: float = Field(600.0, ge=0, description="failing for so long blacklists a webhook")
 
+    max_filters: int = Field(0, ge=0, description="event filters a subscription takes (CMN-101 beyond); 0 is no limit")
+    webhook_token_header: Literal["Verification-Token", "validation-token"] = Field(
+        "Verification-Token", description="header that brings the verification token: the documentation shows both"
+    )
+
     active_calls_lag_s: float = Field(5.0, ge=0, description="active-calls shows a call this late")
     active_calls_linger_s: float = Field(120.0, ge=0, description="active-calls keeps a finished call so long")
+    call_log_lag_s: float = Field(20.0, ge=0, description="the call log shows a call so long after its end")
     event_delay_min_ms: int = Field(14, ge=0, description="shortest time from a change to its notification")
     event_delay_max_ms: int = Field(113, ge=0, description="longest time from a change to its notification")
     invite_delay_ms: int = Field(50, ge=0, description="from the supervise reply to the INVITE")

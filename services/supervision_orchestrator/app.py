@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import faust
@@ -13,7 +12,7 @@ import structlog
 
 from services.chassis.call_stream import Outage, add_agent, co_partitions, origin_of, stopped, until_done
 from services.chassis.clock import Clock
-from services.chassis.errors import Backpressure, Fatal, Poison, SettingError, Transient
+from services.chassis.errors import Backpressure, Fatal, Poison, SettingError
 from services.chassis.faust_app import (
     FaustAppCrashedError,
     SourceRecord,
@@ -32,12 +31,13 @@ from services.supervision_orchestrator.adapters.desk import Desk
 from services.supervision_orchestrator.adapters.floor_view import FOLLOWED, FloorView
 from services.supervision_orchestrator.adapters.incoming import READERS
 from services.supervision_orchestrator.adapters.ledger import Ledger
+from services.supervision_orchestrator.adapters.pool import Member, Pool
 from services.supervision_orchestrator.adapters.requests import DaemonThreads, Requests
 from services.supervision_orchestrator.adapters.ringcentral_api import RingCentralSuperviseApi
 from services.supervision_orchestrator.config import OrchestratorSettings
 from services.supervision_orchestrator.domain.budgets import Budgets
 from services.supervision_orchestrator.domain.floor import Supervisor
-from services.supervision_orchestrator.domain.ports import Refused, SuperviseApi
+from services.supervision_orchestrator.domain.ports import SuperviseApi
 
 log = structlog.get_logger()
 SOURCES = (topics.TELEPHONY_EVENTS, topics.SUPERVISION_INBOX, topics.MEDIA_LEGS)
@@ -48,71 +48,59 @@ def main(service: Service[OrchestratorSettings], api: SuperviseApi | None = None
     """Run until stopped. `api` stands in for RingCentral in tests."""
     settings = service.settings
     if api is not None:
-        pool = [_Member(api)]
+        members = [Member(api)]
     else:
-        pool = [_member(service, identity) for identity in settings.supervisor_identities()]
-    if len(pool) == 1:
-        pool[0].extension_id = settings.supervisor_extension_id
-    run_async(service, partial(_run, service, pool))
+        members = [_member(service, identity) for identity in settings.supervisor_identities()]
+    if len(members) == 1:
+        members[0].extension_id = settings.supervisor_extension_id
+    run_async(service, partial(_run, service, members))
 
 
-@dataclass(slots=True)
-class _Member:
-    """One supervisor identity; `extension_id` is empty until it is known."""
-
-    api: SuperviseApi
-    device_ids: tuple[str, ...] = ()
-    extension_id: str = ""
-    on_limits: Callable[[str, RateLimit], object] | None = None
-
-    def hear(self, told: RateLimit) -> None:
-        """On a worker thread."""
-        if self.on_limits is not None and self.extension_id:
-            self.on_limits(self.extension_id, told)
-
-
-def _member(service: Service[OrchestratorSettings], identity: SupervisorIdentity) -> _Member:
+def _member(service: Service[OrchestratorSettings], identity: SupervisorIdentity) -> Member:
     client = RingCentralClient(
         service.settings, clock=service.clock, jwt=identity.jwt, on_limits=lambda told: member.hear(told)
     )
-    member = _Member(RingCentralSuperviseApi(client), identity.device_ids)
+    member = Member(RingCentralSuperviseApi(client), identity.device_ids)
     return member
 
 
-async def _run(service: Service[OrchestratorSettings], pool: list[_Member], stop: asyncio.Event) -> None:
+async def _run(service: Service[OrchestratorSettings], members: list[Member], stop: asyncio.Event) -> None:
     settings, health = service.settings, service.health
     health.waiting("calls", "starting")
     threads = DaemonThreads(settings.request_threads)
     partitions = await until_done(stop, lambda: threads.run(partial(co_partitions, settings, SOURCES)))
     if partitions is None:
         return
-    met = await asyncio.gather(*(_introduced(member, stop, threads, alone=len(pool) == 1) for member in pool))
-    known = [member for member, is_known in zip(pool, met, strict=True) if is_known]
+    pool = Pool(members, threads, stop)
+    await pool.introduce()
     if stop.is_set():
         return
-    if not known:
-        raise Fatal("RINGCENTRAL_JWTS: RingCentral refuses every identity of the pool")
-    apis = {member.extension_id: member.api for member in known}
-    if len(apis) < len(known):
-        raise SettingError("RINGCENTRAL_JWTS: two identities belong to the same extension")
-    log.info("supervisors_known", extension_ids=sorted(apis), partitions=partitions)
     publisher = KafkaPublisher(
         settings, service=service.name, health=health, clock=service.clock,
         dead_letter_limit=settings.dead_letter_limit,
     )  # fmt: skip
-    await _serve(service, known, stop, threads, publisher, partitions)
+    try:
+        await _serve(service, pool, stop, threads, publisher, partitions)
+    finally:
+        pool.close()
     publisher.close(timeout_s=STOP_GRACE_S)
 
 
 async def _serve(
-    service: Service[OrchestratorSettings], pool: Sequence[_Member], stop: asyncio.Event, threads: DaemonThreads,
+    service: Service[OrchestratorSettings], pool: Pool, stop: asyncio.Event, threads: DaemonThreads,
     publisher: KafkaPublisher, partitions: int,
 ) -> None:  # fmt: skip
     settings = service.settings
-    supervisors = tuple(Supervisor(extension_id=m.extension_id, device_ids=m.device_ids) for m in pool)
-    floor = FloorView(supervisors, settings.policy(), settings.rules())
+    floor, apis = FloorView(settings.policy(), settings.rules()), dict[str, SuperviseApi]()
+
+    def join(member: Member) -> None:
+        apis[member.extension_id] = member.api
+        floor.join(Supervisor(extension_id=member.extension_id, device_ids=member.device_ids))
+
+    for member in pool.known:
+        join(member)
     ledger = Ledger(Budgets(settings.limits()))
-    _learn_limits(pool, ledger, service.clock)
+    _learn_limits(pool.members, ledger, service.clock)
     view = TopicView(settings, topics=FOLLOWED, on_record=floor.take, publisher=publisher, name="floor")
     view.start()
     try:
@@ -136,7 +124,6 @@ async def _serve(
             instance_id=settings.group_instance_id,
         )
         rows = raw_table(app, table, partitions=partitions)
-        apis = {member.extension_id: member.api for member in pool}
         requests = Requests(apis, publisher, service.clock, saved=partial(_saved, app), threads=threads)
         desk = Desk(rows, publisher, service.clock, floor=floor.floor, start_requests=requests.start, ledger=ledger)
         outage = Outage(stop)
@@ -152,6 +139,7 @@ async def _serve(
         beside = [
             asyncio.create_task(_timers(desk, outage, settings.timer_resolution_ms / 1000), name="timers"),
             asyncio.create_task(_watch(view, publisher, outage), name="watch"),
+            asyncio.create_task(_late(pool, join, outage), name="late"),
         ]
         try:
             await run_app(app, stop)
@@ -190,7 +178,7 @@ async def _saved(app: faust.App) -> None:
     await app.producer.flush()
 
 
-def _learn_limits(pool: Sequence[_Member], ledger: Ledger, clock: Clock) -> None:
+def _learn_limits(pool: Sequence[Member], ledger: Ledger, clock: Clock) -> None:
     """What replies say of rate limits reaches the ledger on the loop, before the replies themselves do."""
     loop = asyncio.get_running_loop()
 
@@ -202,16 +190,11 @@ def _learn_limits(pool: Sequence[_Member], ledger: Ledger, clock: Clock) -> None
         member.on_limits = hear
 
 
-async def _introduced(member: _Member, stop: asyncio.Event, threads: DaemonThreads, *, alone: bool) -> bool:
-    """Whether the identity's extension is known; one refused for good is left out, unless it is the only one."""
+async def _late(pool: Pool, join: Callable[[Member], object], outage: Outage) -> None:
     try:
-        if not member.extension_id:
-            member.extension_id = await until_done(stop, lambda: threads.run(partial(_own_extension, member.api))) or ""
-    except Fatal as fatal:
-        if alone:
-            raise
-        log.error("supervisor_left_out", reason=str(fatal))
-    return bool(member.extension_id)
+        await pool.join(join)
+    except SettingError as error:
+        outage.declare(error)
 
 
 async def _timers(desk: Desk, outage: Outage, resolution_s: float) -> None:
@@ -231,12 +214,3 @@ async def _watch(view: TopicView, publisher: KafkaPublisher, outage: Outage) -> 
         if publisher.failed:
             outage.declare(Fatal("the broker never acknowledged a record"))
         await asyncio.sleep(0.5)
-
-
-def _own_extension(api: SuperviseApi) -> str:
-    try:
-        return api.own_extension_id()
-    except Refused as refused:
-        if not refused.retryable or refused.error_code.startswith("invalid_"):
-            raise Fatal(f"RingCentral refuses to say whose credentials these are: {refused}") from None
-        raise Transient(str(refused), retry_after_ms=refused.retry_after_ms) from None

@@ -22,6 +22,7 @@ from services.chassis.transactions import TransactionalPublisher, transactional_
 from services.contracts.topics import AUDIO_CHUNKS
 from services.transcriber.adapters.chunk_handler import ChunkHandler, LegLimits
 from services.transcriber.adapters.decode_pool import DecodePool
+from services.transcriber.adapters.openai_engine import OpenAIWhisperEngine
 from services.transcriber.adapters.silero import SileroModel, silero_file
 from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.adapters.weights import model_folder, verified
@@ -38,9 +39,26 @@ def main(service: Service[TranscriberSettings]) -> None:
     """Run until told to stop."""
     settings = service.settings
     service.health.waiting("model", "loading")
-    folder = _weights(settings)
+    engine = load_engine(settings)
     detectors = SileroModel()
-    engine = WhisperEngine(
+    service.health.ready("model")
+    log.info("model_loaded", engine=settings.engine, model=settings.model_name, version=engine.identity.version)
+    serve(service, engine, detectors.detector)
+
+
+def load_engine(settings: TranscriberSettings) -> Recognizer:
+    """The engine that the settings ask for. Raises SettingError that names what to change."""
+    folder = _weights(settings)
+    if settings.engine == "openai-whisper":
+        return OpenAIWhisperEngine(
+            folder,
+            model_name=settings.model_name,
+            device=settings.device,
+            threads=settings.decode_threads,
+            languages=settings.spoken_languages,
+            hot_words=settings.vocabulary,
+        )
+    return WhisperEngine(
         folder,
         model_name=settings.model_name,
         compute_type=settings.compute_type,
@@ -50,9 +68,6 @@ def main(service: Service[TranscriberSettings]) -> None:
         languages=settings.spoken_languages,
         hot_words=settings.vocabulary,
     )
-    service.health.ready("model")
-    log.info("model_loaded", model=settings.model_name, version=engine.identity.version)
-    serve(service, engine, detectors.detector)
 
 
 def serve(service: Service[TranscriberSettings], engine: Recognizer, detectors: Callable[[int], VoiceDetector]) -> None:

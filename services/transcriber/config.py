@@ -21,7 +21,8 @@ class TranscriberSettings(ServiceSettings):
     assignor: Literal["cooperative-sticky", "range", "roundrobin"] = Field(
         "range",
         validation_alias="TRANSCRIBER_ASSIGNOR",
-        description="how the group shares partitions: cooperative-sticky, range or roundrobin",
+        description="how the group shares partitions: cooperative-sticky (several replicas on Apache Kafka: those that"
+        " stay put are read on while others move), range or roundrobin",
     )
     delivery: Literal["exactly_once", "at_least_once"] = Field(
         "exactly_once",
@@ -31,6 +32,12 @@ class TranscriberSettings(ServiceSettings):
     )
     start: Literal["earliest", "latest"] = Field(
         "earliest", validation_alias="TRANSCRIBER_START", description="where a group without offsets begins"
+    )
+    engine: Literal["faster-whisper", "openai-whisper"] = Field(
+        "faster-whisper",
+        validation_alias="TRANSCRIBER_ENGINE",
+        description="faster-whisper, or openai-whisper: slower, on full windows, with the packages of"
+        " infra/requirements/transcriber_openai.txt",
     )
     model_dir: str = Field(
         "",

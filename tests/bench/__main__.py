@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import json
 import sys
 from pathlib import Path
 
 RESULTS = Path("bench/results")
-# Each module has `measure() -> dict`, and is imported only when asked for.
+# Each module has `measure() -> dict`, and is imported only when asked for; with `merged(earlier, found)` it keeps
+# figures of earlier runs.
 SUITES = {
     "asr": "tests.bench.asr.suite",
+    "assist": "tests.bench.assist.suite",
     "coverage": "tests.bench.coverage.suite",
+    "delivery": "tests.bench.delivery",
     "redaction": "tests.bench.redaction",
     "ghosts": "tests.bench.ghosts",
     "languages": "tests.bench.languages",
@@ -23,11 +27,17 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in SUITES:
         print(f"usage: python -m tests.bench {{{','.join(SUITES)}}}", file=sys.stderr)
         return 2
-    figures = importlib.import_module(SUITES[arguments[0]]).measure()
-    text = json.dumps(figures, indent=2)
+    suite = importlib.import_module(SUITES[arguments[0]])
+    found = suite.measure()
     RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / f"{arguments[0]}.json").write_text(text + "\n", encoding="utf-8")
-    print(text)
+    with (RESULTS / f"{arguments[0]}.json").open("a+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # another run of the suite may end at the same time
+        file.seek(0)
+        earlier = file.read()
+        kept = suite.merged(json.loads(earlier or "{}"), found) if hasattr(suite, "merged") else found
+        file.truncate(0)
+        file.write(json.dumps(kept, indent=2) + "\n")
+    print(json.dumps(found, indent=2))
     return 0
 
 

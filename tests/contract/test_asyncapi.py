@@ -1,4 +1,4 @@
-"""The AsyncAPI parser accepts the generated document, which names every topic and nothing else."""
+"""The AsyncAPI parser accepts the generated documents; that of the topics names every topic and nothing else."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from services.contracts.topics import ALL
 ROOT = Path(__file__).resolve().parents[2]
 CHECK = Path(__file__).parent / "asyncapi"
 DOCUMENT = ROOT / "schemas" / "asyncapi.yaml"
+SCREENS = ROOT / "schemas" / "screens.asyncapi.yaml"
 
 
 def test_it_names_every_topic_with_its_sides() -> None:
@@ -30,15 +31,16 @@ def test_it_names_every_topic_with_its_sides() -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_parser_accepts_it() -> None:
+@pytest.mark.parametrize(("document", "channels"), [(DOCUMENT, len(ALL)), (SCREENS, 1)])
+def test_the_parser_accepts_it(document: Path, channels: int) -> None:
     if shutil.which("npm") is None:
         pytest.skip("the AsyncAPI parser runs on Node.js, and there is no npm on the PATH")
     if not (CHECK / "node_modules").is_dir():
         subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=CHECK, check=True)
     checked = subprocess.run(
-        ["node", "check.mjs", str(DOCUMENT)], cwd=CHECK, capture_output=True, text=True, check=False
+        ["node", "check.mjs", str(document)], cwd=CHECK, capture_output=True, text=True, check=False
     )
     found = json.loads(checked.stdout)
     assert found["accepted"], found
     assert found["problems"] == []
-    assert found["channels"] == len(ALL)
+    assert found["channels"] == channels

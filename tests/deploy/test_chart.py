@@ -54,8 +54,20 @@ VALUES = [
             "nodeSelector": {"pool": "voice"},
             "tolerations": [{"key": "voice", "operator": "Exists"}],
             "topics": {"create": False},
+            "assist": {
+                "oidc": {"issuer": "https://id.example", "audience": "earshot"},
+                "allowedOrigins": "https://crm.example",
+            },
+            "recordings": {"claim": "calls"},
         },
         id="much",
+    ),
+    pytest.param(
+        {
+            "kafka": KAFKA,
+            "detection": {"mode": "webhook", "webhook": {"host": "hooks.example", "ingress": {"tlsSecret": "t"}}},
+        },
+        id="webhook",
     ),
 ]
 
@@ -88,11 +100,62 @@ def test_settings_of_one_service_reach_it_alone() -> None:
     assert all(settings(d)["LOG_LEVEL"] == "DEBUG" for d in sets.values())
 
 
+def test_webhooks_come_in_by_an_ingress_of_their_own() -> None:
+    documents = render(VALUES[2].values[0])  # type: ignore[arg-type]
+    env = settings(by_kind(documents, "StatefulSet")["demo-event-ingestor"])
+    assert (env["EVENT_INGESTOR_MODE"], env["EVENT_INGESTOR_WEBHOOK_URL"]) == (
+        "webhook",
+        "https://hooks.example/webhook",
+    )
+    assert "EVENT_INGESTOR_WEBHOOK_VERIFICATION_TOKEN" in env
+    service = by_kind(documents, "Service")["demo-webhook"]["spec"]
+    assert service["publishNotReadyAddresses"] is True
+    assert service["selector"]["app.kubernetes.io/name"] == "event-ingestor"
+    [rule] = by_kind(documents, "Ingress")["demo-webhook"]["spec"]["rules"]
+    [path] = rule["http"]["paths"]
+    assert (rule["host"], path["path"], path["backend"]["service"]["name"]) == (
+        "hooks.example", "/webhook", "demo-webhook"
+    )  # fmt: skip
+    plain = render({"kafka": KAFKA})
+    assert "demo-webhook" not in by_kind(plain, "Service")
+    assert settings(by_kind(plain, "StatefulSet")["demo-event-ingestor"])["EVENT_INGESTOR_MODE"] == "websocket"
+
+
 def test_numbers_reach_the_services_as_they_were_written() -> None:
     sets = by_kind(
         render({"kafka": KAFKA, "services": {"recorder": {"env": {"RECORDER_IDLE_MS": 1200000}}}}), "StatefulSet"
     )
     assert settings(sets["demo-recorder"])["RECORDER_IDLE_MS"] == "1200000"
+
+
+def test_with_an_identity_provider_no_local_key_is_set() -> None:
+    sets = by_kind(render({"kafka": KAFKA}), "StatefulSet")
+    local = settings(sets["demo-assist-gateway"])
+    assert "ASSIST_GATEWAY_JWT_KEY" in local
+    assert not {"ASSIST_GATEWAY_JWT_ISSUER", "ASSIST_GATEWAY_TICKET_KEY"} & set(local)
+    provided = settings(by_kind(render(VALUES[1].values[0]), "StatefulSet")["demo-assist-gateway"])  # type: ignore[arg-type]
+    assert "ASSIST_GATEWAY_JWT_KEY" not in provided
+    assert provided["ASSIST_GATEWAY_JWT_ISSUER"] == "https://id.example"
+    assert provided["ASSIST_GATEWAY_JWT_AUDIENCE"] == "earshot"
+    assert "ASSIST_GATEWAY_TICKET_KEY" in provided
+    with pytest.raises(helm_python.HelmError, match=r"assist\.oidc\.audience"):
+        render({"kafka": KAFKA, "assist": {"oidc": {"issuer": "https://id.example"}}})
+
+
+def test_recordings_are_played_from_where_they_are_written() -> None:
+    sets = by_kind(render(VALUES[1].values[0]), "StatefulSet")  # type: ignore[arg-type]
+    written = settings(sets["demo-recorder"])["RECORDER_DESTINATION"]
+    assert written == settings(sets["demo-assist-gateway"])["ASSIST_GATEWAY_RECORDINGS"] == "/recordings"
+    mounts = {
+        name: [m for m in d["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] if m["name"] == "recordings"]
+        for name, d in sets.items()
+    }
+    assert {name: found[0]["readOnly"] for name, found in mounts.items() if found} == {
+        "demo-recorder": False,
+        "demo-assist-gateway": True,
+    }
+    claims = [v for v in sets["demo-recorder"]["spec"]["template"]["spec"]["volumes"] if v["name"] == "recordings"]
+    assert claims == [{"name": "recordings", "persistentVolumeClaim": {"claimName": "calls"}}]
 
 
 def test_rtp_comes_straight_to_the_node_on_ports_that_are_no_node_ports() -> None:
@@ -114,6 +177,8 @@ def test_rtp_comes_straight_to_the_node_on_ports_that_are_no_node_ports() -> Non
         {"kafka": KAFKA, "services": {"transcribers": {"replicas": 1}}},
         {"kafka": KAFKA, "services": {"recorder": {"storage": "much"}}},
         {"kafka": KAFKA, "env": {"log-level": "DEBUG"}},
+        {"kafka": KAFKA, "detection": {"mode": "pigeon"}},
+        {"kafka": KAFKA, "detection": {"mode": "webhook"}},
     ],
 )
 def test_values_that_cannot_work_are_refused(values: dict[str, Any]) -> None:

@@ -3,141 +3,40 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import confluent_kafka
-import jwt
 import pytest
-from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
 
 from services.chassis.records import decode, header
-from services.chassis.settings import KafkaSettings, load
-from services.chassis.topic_admin import ensure_topics
 from services.contracts.topics import ASSIST_FEEDBACK, AUDIT
 from tests.support.brokers import Broker
-
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "schemas" / "examples"
-KEY = "a key for this test alone, 32 or more"
-PATIENCE_S = 30.0
-
-
-def example(name: str, **changes: Any) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads((EXAMPLES / f"{name}.json").read_text())
-    return record | {"call_id": "s-1"} | changes
-
-
-class Bench:
-    """Topics of this test's own, and the gateway's process."""
-
-    def __init__(self, broker: Broker, prefix: str, folder: Path) -> None:
-        self.prefix = prefix
-        self.log = folder / "assist_gateway.log"
-        kafka = {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers, "EARSHOT_TOPIC_PREFIX": prefix}
-        self.settings = load(KafkaSettings, kafka)
-        ensure_topics(self.settings, partitions=2)
-        self.producer = confluent_kafka.Producer(self.settings.kafka_options())
-        with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as other:
-            self.port, self.health_port = free.getsockname()[1], other.getsockname()[1]
-        self.environ = dict(os.environ) | kafka | {
-            "ASSIST_GATEWAY_HOST": "127.0.0.1", "ASSIST_GATEWAY_PORT": str(self.port),
-            "ASSIST_GATEWAY_JWT_KEY": KEY, "HEALTH_HOST": "127.0.0.1", "HEALTH_PORT": str(self.health_port),
-        }  # fmt: skip
-
-    def tell(self, topic: str, record: dict[str, Any] | bytes, key: str = "s-1") -> None:
-        value = record if isinstance(record, bytes) else json.dumps(record).encode()
-        self.producer.produce(f"{self.prefix}{topic}.v1", key=key.encode(), value=value)
-        assert self.producer.flush(10) == 0
-
-    @contextmanager
-    def gateway(self) -> Iterator[subprocess.Popen[bytes]]:
-        """A running gateway, ready; ended by SIGTERM, which it must obey with exit code 0."""
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "services.assist_gateway"], cwd=ROOT, env=self.environ, stdout=log, stderr=log
-            )
-        try:
-            self._wait_until_ready(process)
-            yield process
-            if process.poll() is None:
-                process.terminate()
-                assert process.wait(PATIENCE_S) == 0, self.log.read_text()
-        finally:
-            process.kill()
-            process.wait()
-
-    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
-            assert process.poll() is None, self.log.read_text()
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/readyz", timeout=5):
-                    return
-            except OSError:
-                time.sleep(0.1)
-        raise AssertionError(self.log.read_text())
-
-    @contextmanager
-    def screen(self, role: str = "admin", **claims: Any) -> Iterator[ClientConnection]:
-        token = jwt.encode({"sub": "tester", "role": role, "exp": time.time() + 300} | claims, KEY, algorithm="HS256")
-        with connect(f"ws://127.0.0.1:{self.port}/v1/ws", max_size=None) as connection:
-            connection.send(json.dumps({"type": "hello", "token": token}))
-            yield connection
-
-    def records_on(self, name: str, count: int) -> list[confluent_kafka.Message]:
-        """The first records of a topic, whichever partition they are on."""
-        options = {"group.id": f"{self.prefix}check", "auto.offset.reset": "earliest", "enable.auto.commit": False}
-        consumer = confluent_kafka.Consumer(self.settings.kafka_options() | options)
-        full_name = f"{self.prefix}{name}"
-        partitions = consumer.list_topics(full_name, timeout=10).topics[full_name].partitions
-        consumer.assign([confluent_kafka.TopicPartition(full_name, p, 0) for p in partitions])
-        found: list[confluent_kafka.Message] = []
-        deadline = time.monotonic() + PATIENCE_S
-        while len(found) < count and time.monotonic() < deadline:
-            message = consumer.poll(0.2)
-            if message is not None and message.error() is None:
-                found.append(message)
-        consumer.close()
-        return found
+from tests.support.gateway_process import ROOT, GatewayBench, example
 
 
 @pytest.fixture
-def bench(broker: Broker, topic_prefix: str, tmp_path: Path) -> Bench:
-    return Bench(broker, topic_prefix, tmp_path)
+def bench(broker: Broker, topic_prefix: str, tmp_path: Path) -> GatewayBench:
+    return GatewayBench(broker, topic_prefix, tmp_path)
 
 
-def next_of(screen: ClientConnection, kind: str) -> dict[str, Any]:
-    while True:
-        message: dict[str, Any] = json.loads(screen.recv(PATIENCE_S))
-        if message["type"] == kind:
-            return message
-
-
-def test_records_reach_screens_and_bad_ones_their_dead_letter_topic(bench: Bench) -> None:
+def test_records_reach_screens_and_bad_ones_their_dead_letter_topic(bench: GatewayBench) -> None:
     bench.tell("calls.state", example("call-state", status="answered", agent_extension_id="7"))
     bench.tell("transcripts.final", example("utterance", utterance_id="u1", text="before"))
     with bench.gateway(), bench.screen("agent", extension_id="7") as screen:
-        screen.send(json.dumps({"type": "watch", "call_id": "s-1"}))
-        (call,) = next_of(screen, "snapshot")["calls"]
+        screen.send("watch", call_id="s-1")
+        (call,) = screen.next_of("snapshot")["calls"]
         assert [utterance["text"] for utterance in call["utterances"]] == ["before"]
         assert call["state"]["status"] == "answered"
         bench.tell("transcripts.partial", b'{"half a rec')
         bench.tell("transcripts.partial", example("utterance", utterance_id="u2", is_final=False, text="live"))
-        assert next_of(screen, "utterance")["record"]["text"] == "live"
+        assert screen.next_of("utterance")["record"]["text"] == "live"
         bench.tell("assist.suggestions", example("suggestion", suggestion_id="s1"))
-        assert next_of(screen, "suggestion")["record"]["suggestion_id"] == "s1"
-        screen.send(json.dumps({"type": "feedback", "suggestion_id": "s1", "action": "accepted"}))
-        assert next_of(screen, "feedback")["record"]["action"] == "accepted"
+        assert screen.next_of("suggestion")["record"]["suggestion_id"] == "s1"
+        screen.send("feedback", suggestion_id="s1", action="accepted")
+        assert screen.next_of("feedback")["record"]["action"] == "accepted"
     (dead,) = bench.records_on("transcripts.partial.v1.dlq", 1)
     assert dead.value() == b'{"half a rec'
     assert header(dead.headers(), "dlq_reason") == "bad_json"  # type: ignore[arg-type]
@@ -147,40 +46,72 @@ def test_records_reach_screens_and_bad_ones_their_dead_letter_topic(bench: Bench
     assert decode(AUDIT, audit.value()).action == "watched"  # type: ignore[arg-type]
 
 
-def test_supervisor_sees_the_groups_of_the_roster(bench: Bench) -> None:
+def test_supervisor_sees_the_groups_of_the_roster(bench: GatewayBench) -> None:
     for extension_id, permission in (("7", "monitored"), ("9", "monitoring")):
         groups = [{"group_id": "g1", "permissions": [permission]}]
         bench.tell("monitoring.roster", example("roster-entry", extension_id=extension_id, groups=groups), extension_id)
     bench.tell("calls.state", example("call-state", agent_extension_id="7"))
     bench.tell("calls.state", example("call-state", call_id="s-2", agent_extension_id="8"), "s-2")
     with bench.gateway(), bench.screen("supervisor", extension_id="9") as screen:
-        screen.send(json.dumps({"type": "watch_all"}))
-        assert [call["call_id"] for call in next_of(screen, "snapshot")["calls"]] == ["s-1"]
+        screen.send("watch_all")
+        assert [call["call_id"] for call in screen.next_of("snapshot")["calls"]] == ["s-1"]
         bench.tell("monitoring.roster", example("roster-entry", extension_id="9", groups=[]), "9")
-        assert next_of(screen, "gone")["call_id"] == "s-1"
+        assert screen.next_of("gone")["call_id"] == "s-1"
 
 
-def test_restart_rebuilds_what_screens_see(bench: Bench) -> None:
+def test_restart_rebuilds_what_screens_see(bench: GatewayBench) -> None:
     bench.tell("calls.state", example("call-state"))
     for number in range(3):
         bench.tell("transcripts.final", example("utterance", utterance_id=f"u{number}", text=str(number)))
     seen = []
     with bench.gateway() as process, bench.screen() as screen:
-        screen.send(json.dumps({"type": "watch_all"}))
-        seen.append(next_of(screen, "snapshot"))
+        screen.send("watch_all")
+        seen.append(screen.next_of("snapshot"))
         process.kill()
         process.wait()
-        with pytest.raises(ConnectionClosed):
-            screen.recv(PATIENCE_S)
+        screen.wait_until_closed()
     with bench.gateway(), bench.screen() as screen:
-        screen.send(json.dumps({"type": "watch_all"}))
-        seen.append(next_of(screen, "snapshot"))
+        screen.send("watch_all")
+        seen.append(screen.next_of("snapshot"))
     assert len(seen[0]["calls"][0]["utterances"]) == 3
     assert seen[0]["calls"] == seen[1]["calls"]
-    assert seen[0]["cursor"] != seen[1]["cursor"]
+    assert seen[0]["cursor"] == seen[1]["cursor"]  # offsets mean the same to every replica
 
 
-def test_taken_port_is_said_in_one_line(bench: Bench) -> None:
+def test_a_screen_that_does_not_read_is_told_what_was_skipped_and_gets_the_newest(bench: GatewayBench) -> None:
+    bench.environ["ASSIST_GATEWAY_QUEUE_LIMIT"] = "10"
+    bench.tell("calls.state", example("call-state", status="answered"))
+    revisions, text = 1_500, "x" * 20_000  # more than all buffers on the way
+    with bench.gateway(), bench.screen() as screen:
+        screen.send("watch_all")
+        screen.next_of("snapshot")
+        for revision in range(revisions):
+            partial = example("utterance", utterance_id="u1", revision=revision, is_final=False, text=text, words=[])
+            bench.queue("transcripts.partial", json.dumps(partial).encode(), "s-1")
+        bench.flush()
+        while newest_revision(bench) < revisions - 1:
+            time.sleep(0.05)
+        skipped, seen = 0, [-1]
+        while seen[-1] < revisions - 1:
+            message = screen.receive()
+            assert isinstance(message, dict)
+            if message["type"] == "skipped":
+                skipped += message["count"]
+            elif message["type"] == "snapshot":
+                seen += [utterance["revision"] for call in message["calls"] for utterance in call["utterances"]]
+            else:
+                seen.append(message["record"]["revision"])
+    assert skipped > 0
+    assert seen == sorted(set(seen))  # ever newer, none twice
+    assert len(seen) < revisions
+
+
+def newest_revision(bench: GatewayBench) -> int:
+    with bench.get("/v1/calls/s-1", bench.token()) as answer:
+        return max((utterance["revision"] for utterance in json.load(answer)["call"]["utterances"]), default=-1)
+
+
+def test_taken_port_is_said_in_one_line(bench: GatewayBench) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         environ = bench.environ | {"ASSIST_GATEWAY_PORT": str(taken.getsockname()[1])}
         command = [sys.executable, "-m", "services.assist_gateway"]

@@ -27,6 +27,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, b
     ResourceType,
 )
 
+from services.chassis.settings import KafkaSettings
+from services.chassis.topic_admin import newest_record_at
+from services.contracts.topics import CALLS_STATE, TELEPHONY_EVENTS
 from tests.support.brokers import Broker
 
 WAIT_S = 15.0
@@ -225,6 +228,23 @@ def test_offsets_are_found_by_time(topics: Topics, producer: Producer, broker: B
         (found,) = consumer.offsets_for_times([asked], timeout=WAIT_S)
 
     assert found.offset == 3
+
+
+def test_the_time_of_a_topics_newest_record_is_known(topics: Topics, producer: Producer, broker: Broker) -> None:
+    full = topics.create(TELEPHONY_EVENTS.name, partitions=2)
+    settings = KafkaSettings(
+        kafka_bootstrap_servers=broker.bootstrap_servers, topic_prefix=full.removesuffix(TELEPHONY_EVENTS.name)
+    )
+    assert newest_record_at(settings, TELEPHONY_EVENTS) is None
+    assert newest_record_at(settings, CALLS_STATE) is None
+
+    newest_ms = recently_ms()
+    for key, at_ms in ((b"s-1", newest_ms), (b"s-2", newest_ms - 5000), (b"s-3", newest_ms - 9000)):
+        produce(producer, full, [b"1"], key=key, timestamp=at_ms)
+    found = newest_record_at(settings, TELEPHONY_EVENTS)
+
+    assert found is not None
+    assert round(found.timestamp() * 1000) == newest_ms
 
 
 def transact(broker: Broker, topic: str, group: str, finish: Callable[[Producer], None]) -> None:

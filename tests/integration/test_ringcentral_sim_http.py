@@ -21,26 +21,18 @@ from ringcentral.websocket.events import WebSocketEvents
 
 from services.ringcentral_sim.sip.g711 import encode_mu_law
 from tests.peers.sip_ua import SipUa
+from tests.support.simulator import logged_in_simulator
 
 DEVICE = "801000000001"
-JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 SILENCE = b"\xff"
+WAIT_S = 30
 
 
 class Running:
-    """A simulator process and a logged-in client."""
+    """A simulator process's client, logged in."""
 
-    def __init__(self, process: asyncio.subprocess.Process, ready: dict[str, str]) -> None:
-        self.process, self.ready = process, ready
-        self.http = httpx.AsyncClient(base_url=ready["http"], trust_env=False)
-
-    async def login(self) -> None:
-        reply = await self.http.post(
-            "/restapi/oauth/token",
-            data={"grant_type": JWT_GRANT, "assertion": "sim-jwt-supervisor"},
-            auth=("sim-client-id", "sim-client-secret"),
-        )
-        self.http.headers["Authorization"] = f"Bearer {reply.json()['access_token']}"
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self.http = http
 
     async def get(self, path: str) -> Any:
         reply = await self.http.get(path)
@@ -73,28 +65,9 @@ class Running:
 
 @pytest.fixture
 async def sim() -> AsyncIterator[Running]:
-    """A simulator on free ports, stopped by SIGTERM with exit status 0."""
-    settings = {"PORT": "0", "SIP_PORT": "0", "SIP_TLS_PORT": "0"}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "services.ringcentral_sim",
-        env={**os.environ, **{f"RINGCENTRAL_SIM_{k}": v for k, v in settings.items()}},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    async with asyncio.timeout(30):
-        ready = json.loads(await process.stdout.readline())
-    running = Running(process, ready)
-    try:
-        await running.login()
-        yield running
-    finally:
-        await running.http.aclose()
-        process.terminate()
-        async with asyncio.timeout(15):
-            code = await process.wait()
-    assert code == 0
+    """A simulator on free ports."""
+    async with logged_in_simulator(PORT="0", SIP_PORT="0", SIP_TLS_PORT="0") as http:
+        yield Running(http)
 
 
 def _recording(path: Path, seconds: float) -> np.ndarray[Any, np.dtype[np.int16]]:
@@ -116,7 +89,7 @@ class Events:
         self.wsc = ""
 
     async def frame(self) -> list[Any]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_S):
             frame: list[Any] = json.loads(await self.socket.recv())
         self.wsc = frame[0].get("wsc", {}).get("token", self.wsc)
         if frame[0]["type"] == "ServerNotification":
@@ -181,13 +154,13 @@ async def test_both_parties_of_a_call_are_heard_whole(sim: Running, tmp_path: Pa
         assert (await sim.supervise(session, party)).status_code == 201
     calls = {}
     for _ in roles:
-        call = await asyncio.wait_for(phone.calls.get(), 5)
+        call = await asyncio.wait_for(phone.calls.get(), WAIT_S)
         header = call.invite.headers["p-rc-api-monitoring-ids"]
         party = next(p for p in roles.values() if f"party-id={p}" in header)
         assert session in header
         calls[party] = call
     for call in calls.values():
-        await asyncio.wait_for(call.ended.wait(), 15)
+        await asyncio.wait_for(call.heard_whole(), WAIT_S)
 
     heard = {role: calls[party].payloads().strip(SILENCE) for role, party in roles.items()}
     assert heard["agent"] == encode_mu_law(np.ascontiguousarray(stereo[:, 0])).strip(SILENCE)
@@ -239,7 +212,7 @@ async def test_health_and_unknown_paths(sim: Running) -> None:
 
 
 async def test_the_vendors_own_sdk_gets_along_with_it(sim: Running) -> None:
-    sdk = ringcentral.SDK("sim-client-id", "sim-client-secret", sim.ready["http"])
+    sdk = ringcentral.SDK("sim-client-id", "sim-client-secret", str(sim.http.base_url).rstrip("/"))
     platform = sdk.platform()
     await asyncio.to_thread(platform.login, jwt="sim-jwt-supervisor")
     reply = await asyncio.to_thread(platform.get, "/restapi/v1.0/account/~/call-monitoring-groups")
@@ -258,9 +231,9 @@ async def test_the_vendors_own_sdk_gets_along_with_it(sim: Running) -> None:
     client.on(WebSocketEvents.subscriptionCreated, lambda _: subscribed.set())
     client.on(WebSocketEvents.receiveSubscriptionNotification, notified.put_nowait)
     pending.append(asyncio.create_task(client.create_new_connection()))
-    await asyncio.wait_for(subscribed.wait(), 10)
+    await asyncio.wait_for(subscribed.wait(), WAIT_S)
     started = await sim.http.post("/sim/calls", json={"duration_ms": 300, "start_audio": "answered"})
-    first = await asyncio.wait_for(notified.get(), 10)
+    first = await asyncio.wait_for(notified.get(), WAIT_S)
     assert first[1]["body"]["telephonySessionId"] == started.json()["telephonySessionId"]
     for task in pending:
         task.cancel()

@@ -20,6 +20,7 @@ from pylibsrtp import Policy, Session
 from sipmessage import URI, Message, Request, Response
 
 Address = tuple[str, int]
+QUIET_TURNS = 3
 
 
 @dataclass(slots=True)
@@ -69,6 +70,15 @@ class UaCall(asyncio.DatagramProtocol):
         assert port is not None
         assert self.transport is not None
         self.transport.sendto(data, (host.group(1), int(port.group(1))))
+
+    async def heard_whole(self) -> None:
+        """Wait for the BYE, and read what arrived before it: a turn of the loop reads one datagram a socket."""
+        await self.ended.wait()
+        heard, quiet_turns = -1, 0
+        while quiet_turns < QUIET_TURNS:
+            known, heard = heard, len(self.packets) + self.undecodable
+            quiet_turns = quiet_turns + 1 if heard == known else 0
+            await asyncio.sleep(0)
 
     def payloads(self) -> bytes:
         """The payloads in the order they were sent."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from services.chassis.testing.fake_clock import START
 from services.supervision_orchestrator.domain.call import CallState, next_due
@@ -56,7 +57,7 @@ def party_id(n: int) -> str:
     return f"p-a0d7f1c2z19a-{n}"
 
 
-def change(sequence: int, n: int, code: str, extension_id: str = "", *, at_ms: int | None = None, **more: str) -> Input:
+def change(sequence: int, n: int, code: str, extension_id: str = "", *, at_ms: int | None = None, **more: Any) -> Input:
     return TelephonyPartyChanged(
         call_id=CALL,
         event_id=f"uuid-{sequence}-{n}-{code}",

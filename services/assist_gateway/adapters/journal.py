@@ -1,4 +1,4 @@
-"""What goes out: who watched or was refused to `audit`, what became of suggestions to `assist.feedback`.
+"""What goes out: who watched, listened or was refused to `audit`, what became of suggestions to `assist.feedback`.
 
 A publisher whose queue is full never holds a screen up: audit and feedback are tried again on the next sweep.
 """
@@ -23,13 +23,14 @@ from services.contracts.topics import ASSIST_FEEDBACK, AUDIT, Topic
 
 log = structlog.get_logger()
 WATCHED = Counter("earshot_assist_watched_total", "Calls shown to viewers.", ["role"])
+LISTENED = Counter("earshot_assist_listened_total", "Live calls and recordings heard.", ["role"])
 REFUSED = Counter("earshot_assist_refused_total", "Requests refused to viewers.", ["role"])
 FEEDBACK = Counter("earshot_assist_feedback_total", "Feedback on suggestions.", ["action"])
 NO_CALL_KEY = "-"
 
 
 class TopicJournal:
-    """Implements the floor's Journal, and takes feedback. `new_id` makes unique ids."""
+    """Implements Journal and ListenJournal, and takes feedback. `new_id` makes unique ids."""
 
     def __init__(self, publisher: Publisher, clock: Clock, new_id: Callable[[], str]) -> None:
         self._publisher = publisher
@@ -41,6 +42,12 @@ class TopicJournal:
         """A call, or the overview of all, was shown."""
         WATCHED.labels(viewer.role).inc()
         self._audit(viewer, "watched", call_id, detail)
+
+    def listened(self, viewer: Viewer, call_id: str, detail: str, duration_ms: int = 0) -> None:
+        """A live call was begun or ceased to be heard, or a recording was played."""
+        if detail != "live_stopped":
+            LISTENED.labels(viewer.role).inc()
+        self._audit(viewer, "listened", call_id, detail, duration_ms)
 
     def refused(self, viewer: Viewer, call_id: str, detail: str) -> None:
         """Something was refused."""
@@ -67,10 +74,13 @@ class TopicJournal:
         for _ in range(len(self._waiting)):
             self._send(*self._waiting.popleft())
 
-    def _audit(self, viewer: Viewer, action: Literal["watched", "refused"], call_id: str, detail: str) -> None:
+    def _audit(
+        self, viewer: Viewer, action: Literal["watched", "listened", "refused"], call_id: str, detail: str,
+        duration_ms: int = 0,
+    ) -> None:  # fmt: skip
         record = AuditRecord(
-            audit_id=self._new_id(), actor=viewer.subject, action=action, call_id=call_id, detail=detail,
-            at=self._clock.now(),
+            audit_id=self._new_id(), actor=viewer.subject, role=viewer.role, extension_id=viewer.extension_id,
+            action=action, call_id=call_id, detail=detail, duration_ms=duration_ms, at=self._clock.now(),
         )  # fmt: skip
         self._send(AUDIT, call_id or NO_CALL_KEY, record, record.audit_id)
 

@@ -1,29 +1,51 @@
 """The WebSocket: one task reads a screen's requests, one writes what it is owed.
 
-Close codes: 4401 no valid token (or it has expired), 4400 not the protocol, 4403 too many refusals, 1013 try again.
+Close codes: 4401 no valid token, expired or of another subject, 4400 not the protocol, 4403 too many refusals, 1013 try
+again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from dataclasses import dataclass, field
 
 import orjson
 from prometheus_client import Counter, Gauge
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from services.assist_gateway.adapters import protocol
+from services.assist_gateway.adapters import protocol, requests
+from services.assist_gateway.adapters.audio_feed import frame
+from services.assist_gateway.adapters.door import STARTING, Door
 from services.assist_gateway.adapters.journal import TopicJournal
-from services.assist_gateway.adapters.protocol import BadRequest, Feedback, Request, Unwatch, Watch, WatchAll
-from services.assist_gateway.adapters.tokens import Admitted, BadToken, Tokens, bearer
+from services.assist_gateway.adapters.requests import (
+    BadRequest,
+    Feedback,
+    Listen,
+    NewToken,
+    Request,
+    Resume,
+    Unlisten,
+    Unwatch,
+    Watch,
+    WatchAll,
+)
+from services.assist_gateway.adapters.tokens import Admitted, BadToken, bearer
+from services.assist_gateway.domain.access import Viewer
 from services.assist_gateway.domain.floor import Floor
+from services.assist_gateway.domain.listening import ListenIn
+from services.assist_gateway.domain.reach import Cursor
 from services.assist_gateway.domain.session import Session, Skipped
-from services.chassis.clock import Clock
+from services.chassis.clock import Clock, format_utc
 
 SCREENS = Gauge("earshot_assist_screens", "Screens connected.")
-TOKENS_REFUSED = Counter("earshot_assist_tokens_refused_total", "Tokens refused.", ["code"])
+SENT = Counter("earshot_assist_messages_sent_total", "Messages sent to screens.")
 SKIPPED = Counter("earshot_assist_messages_skipped_total", "Messages that slow screens were not sent.")
 REFUSALS_LIMIT = 20
+CATCH_UP_S = 5.0
+LOOK_EVERY_S = 0.02
+DAY_S = 86_400.0
+TRY_AGAIN = {STARTING, "keys_unavailable"}
 
 
 class Closed(Exception):
@@ -35,19 +57,26 @@ class Closed(Exception):
         self.code = code
 
 
+@dataclass(slots=True)
+class Lease:
+    """Until when the connection's token holds (seconds since 1970); a new token renews it."""
+
+    expires_at_s: float
+    renewed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class Screens:
-    """Serves `/v1/ws`. `ready` tells whether the board is complete: before, nobody is shown half of it."""
+    """Serves `/v1/ws`."""
 
     def __init__(
-        self, *, floor: Floor, tokens: Tokens, journal: TopicJournal, clock: Clock, ready: Callable[[], bool],
-        instance: str, queue_limit: int, hello_timeout_ms: int,
+        self, *, floor: Floor, listening: ListenIn, door: Door, journal: TopicJournal, clock: Clock, queue_limit: int,
+        hello_timeout_ms: int,
     ) -> None:  # fmt: skip
         self._floor = floor
-        self._tokens = tokens
+        self._listening = listening
+        self._door = door
         self._journal = journal
         self._clock = clock
-        self._ready = ready
-        self._instance = instance
         self._queue_limit = queue_limit
         self._hello_timeout_s = hello_timeout_ms / 1000
 
@@ -67,31 +96,29 @@ class Screens:
         try:
             if not token:
                 async with asyncio.timeout(self._hello_timeout_s):
-                    token = protocol.parse_hello(await _receive(socket)).token
-            admitted = self._tokens.read(token)
+                    token = requests.parse_hello(await _receive(socket)).token
+            return await self._door.admit(token)
         except (BadRequest, TimeoutError):
-            TOKENS_REFUSED.labels("token_missing").inc()
             raise Closed(4401, "token_missing") from None
         except BadToken as bad:
-            TOKENS_REFUSED.labels(bad.code).inc()
-            raise Closed(4401, bad.code) from None
-        if not self._ready():
-            raise Closed(1013, "starting")
-        return admitted
+            raise _closed_for(bad) from None
 
     async def _converse(self, socket: WebSocket, admitted: Admitted) -> None:
         owed = asyncio.Event()
         session = Session(viewer=admitted.viewer, limit=self._queue_limit, wake=owed.set)
+        lease = Lease(admitted.expires_at_s)
+        await self._welcome(socket, session)
         self._floor.open(session)
         SCREENS.inc()
         tasks = [
-            asyncio.create_task(self._read(socket, session)),
+            asyncio.create_task(self._read(socket, session, lease)),
             asyncio.create_task(self._write(socket, session, owed)),
-            asyncio.create_task(self._expire(admitted.expires_at_s)),
+            asyncio.create_task(self._expire(lease)),
         ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._listening.stop(session, "stopped", self._now_ms())
             self._floor.close(session)
             SCREENS.dec()
             for task in tasks:
@@ -99,17 +126,30 @@ class Screens:
             await asyncio.wait(tasks)
         done.pop().result()  # raises what ended it
 
-    async def _read(self, socket: WebSocket, session: Session) -> None:
+    async def _welcome(self, socket: WebSocket, session: Session) -> None:
+        viewer = session.viewer
+        name = self._floor.agent(viewer.extension_id).name
+        welcome = {
+            "type": "welcome", "viewer": protocol.viewer_wire(viewer, name),
+            "may_listen": self._listening.may_listen(viewer), "time": format_utc(self._clock.now()),
+        }  # fmt: skip
+        await socket.send_text(orjson.dumps(welcome).decode())
+
+    async def _read(self, socket: WebSocket, session: Session, lease: Lease) -> None:
         refusals = 0
         while True:
             try:
-                request = protocol.parse(await _receive(socket))
+                request = requests.parse(await _receive(socket))
+                if isinstance(request, NewToken):
+                    await self._renew(session, lease, request.token)
+                elif isinstance(request, Resume):
+                    await self._resume(session, request)
+                elif not self._grant(session, request):
+                    refusals += 1
             except BadRequest:
                 raise Closed(4400, "bad_request") from None
-            if not self._grant(session, request):
-                refusals += 1
-                if refusals >= REFUSALS_LIMIT:
-                    raise Closed(4403, "too_many_refusals")
+            if refusals >= REFUSALS_LIMIT:
+                raise Closed(4403, "too_many_refusals")
 
     def _grant(self, session: Session, request: Request) -> bool:
         match request:
@@ -120,29 +160,80 @@ class Screens:
             case WatchAll():
                 self._floor.watch_all(session, request.detail)
             case Feedback():
-                return self._take_feedback(session, request)
+                if not take_feedback(self._floor, self._journal, session.viewer, request):
+                    self._floor.refuse(session, "", "unknown_suggestion")
+                    return False
+            case Listen():
+                return self._listening.listen(session, request.call_id, self._now_ms())
+            case Unlisten():
+                self._listening.stop(session, "stopped", self._now_ms())
         return True
 
-    def _take_feedback(self, session: Session, request: Feedback) -> bool:
-        call_id = self._floor.board.call_of_suggestion(request.suggestion_id)
-        if call_id is None or not self._floor.may_see(session.viewer, call_id):
-            self._floor.refuse(session, "", "unknown_suggestion")
-            return False
-        self._journal.feedback(session.viewer, call_id, request.suggestion_id, request.action, request.reason)
-        return True
+    async def _resume(self, session: Session, request: Resume) -> None:
+        try:
+            cursor = requests.cursor_from(request.cursor)
+        except ValueError:
+            raise BadRequest from None
+        await catch_up(self._floor, cursor)
+        self._floor.resume(session, cursor, request.calls, request.watch_all, request.watch)
+
+    async def _renew(self, session: Session, lease: Lease, token: str) -> None:
+        try:
+            admitted = await self._door.admit(token)
+        except BadToken as bad:
+            raise _closed_for(bad) from None
+        if admitted.viewer.subject != session.viewer.subject:
+            raise Closed(4401, "token_of_another")
+        lease.expires_at_s = admitted.expires_at_s
+        lease.renewed.set()
+        self._floor.admit(session, admitted.viewer)
+        self._listening.sweep(self._now_ms())
 
     async def _write(self, socket: WebSocket, session: Session, owed: asyncio.Event) -> None:
         while True:
             await owed.wait()
             owed.clear()
+            lines: list[bytes] = []
             for message in self._floor.next_messages(session):
                 if isinstance(message, Skipped):
                     SKIPPED.inc(message.count)
-                await socket.send_text(protocol.encode(message, self._instance))
+                lines.extend(protocol.encode(message))
+            if lines:
+                SENT.inc(len(lines))
+                await socket.send({"type": "websocket.send", "text": b"\n".join(lines).decode()})
+            stream, pieces = self._listening.owed(session)
+            for leg, piece in pieces:
+                await socket.send({"type": "websocket.send", "bytes": frame(stream, leg, piece)})
 
-    async def _expire(self, expires_at_s: float) -> None:
-        await asyncio.sleep(expires_at_s - self._clock.now().timestamp())
+    async def _expire(self, lease: Lease) -> None:
+        while (left_s := lease.expires_at_s - self._clock.now().timestamp()) > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(lease.renewed.wait(), min(left_s, DAY_S))
+            lease.renewed.clear()
         raise Closed(4401, "token_expired")
+
+    def _now_ms(self) -> int:
+        return int(self._clock.monotonic_s() * 1000)
+
+
+def take_feedback(floor: Floor, journal: TopicJournal, viewer: Viewer, request: Feedback) -> bool:
+    """Write down what became of a suggestion; False where it is not known or not the viewer's to judge."""
+    call_id = floor.board.call_of_suggestion(request.suggestion_id)
+    if call_id is None or not floor.may_see(viewer, call_id):
+        return False
+    journal.feedback(viewer, call_id, request.suggestion_id, request.action, request.reason)
+    return True
+
+
+async def catch_up(floor: Floor, cursor: Cursor) -> None:
+    """Wait, not for ever, until this replica has read what a screen has seen on another."""
+    deadline = asyncio.get_running_loop().time() + CATCH_UP_S
+    while not floor.board.reach.has_reached(cursor) and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _closed_for(bad: BadToken) -> Closed:
+    return Closed(1013 if bad.code in TRY_AGAIN else 4401, bad.code)
 
 
 async def _receive(socket: WebSocket) -> str:
@@ -150,7 +241,7 @@ async def _receive(socket: WebSocket) -> str:
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code", 1005))
     text = message.get("text")
-    if not isinstance(text, str) or len(text) > protocol.MAX_MESSAGE_BYTES:
+    if not isinstance(text, str) or len(text) > requests.MAX_MESSAGE_BYTES:
         raise BadRequest
     return text
 

@@ -13,18 +13,21 @@ from typing import Any
 
 from services.assist_gateway.domain.access import Member
 from services.assist_gateway.domain.board import Kind, Update
+from services.assist_gateway.domain.reach import Lane, Place
 from services.chassis.consumer import Incoming
 from services.chassis.errors import Poison
 from services.chassis.records import decode, encode
 from services.contracts import records, topics
 
 Followed = tuple[topics.Topic[Any], ...]
-STATE: Followed = (topics.CALLS_STATE,)
 ROSTER: Followed = (topics.MONITORING_ROSTER,)
+OUTLINE: Followed = (
+    topics.CALLS_STATE, topics.CALLS_LIFECYCLE, topics.ALERTS, topics.CALLS_SUMMARY, topics.CALLS_RECORDINGS,
+)  # fmt: skip
+"""What a finished call is known by for a day."""
 RECENT: Followed = (
-    topics.CALLS_LIFECYCLE, topics.TRANSCRIPTS_PARTIAL, topics.TRANSCRIPTS_FINAL, topics.TRANSCRIPTS_LEGS,
-    topics.ASSIST_SUGGESTIONS, topics.ASSIST_FEEDBACK, topics.CALLS_INSIGHTS, topics.ALERTS, topics.CALLS_SUMMARY,
-    topics.CALLS_RECORDINGS, topics.SUPERVISION_EVENTS, topics.MEDIA_LEGS,
+    topics.TRANSCRIPTS_PARTIAL, topics.TRANSCRIPTS_FINAL, topics.TRANSCRIPTS_LEGS, topics.ASSIST_SUGGESTIONS,
+    topics.ASSIST_FEEDBACK, topics.CALLS_INSIGHTS, topics.SUPERVISION_EVENTS, topics.MEDIA_LEGS,
 )  # fmt: skip
 
 
@@ -53,7 +56,7 @@ def change_from(message: Incoming) -> Change:
     if message.value is None and topic.cleanup_policy == "compact":
         if topic.name == topics.MONITORING_ROSTER.name:
             return MemberChanged(extension_id=message.key, member=None)
-        return Removed(kind=_KINDS[topic.name], call_id=message.key)
+        return Removed(kind=_SHOWN_AS[topic.name][1], call_id=message.key)
     record = decode(topic, message.value)
     if isinstance(record, records.RosterEntry):
         if record.extension_id != message.key:
@@ -61,34 +64,45 @@ def change_from(message: Incoming) -> Change:
         return MemberChanged(extension_id=record.extension_id, member=_member(record))
     if record.call_id != message.key:
         raise Poison("wrong_key", "the key is not the record's call_id")
+    lane, kind = _SHOWN_AS[topic.name]
     facts: dict[str, Any] = _FACTS[type(record)](record)
     return Update(
-        kind=_KINDS[topic.name], call_id=record.call_id, record=encode(record), at_ms=message.timestamp_ms, **facts
-    )
+        kind=kind, call_id=record.call_id, record=encode(record), at_ms=message.timestamp_ms,
+        place=Place((lane, message.partition), message.offset), **facts,
+    )  # fmt: skip
 
 
-_KINDS: dict[str, Kind] = {
-    topics.CALLS_STATE.name: "state",
-    topics.CALLS_LIFECYCLE.name: "lifecycle",
-    topics.TRANSCRIPTS_PARTIAL.name: "utterance",
-    topics.TRANSCRIPTS_FINAL.name: "utterance",
-    topics.TRANSCRIPTS_LEGS.name: "transcript_leg",
-    topics.ASSIST_SUGGESTIONS.name: "suggestion",
-    topics.ASSIST_FEEDBACK.name: "feedback",
-    topics.CALLS_INSIGHTS.name: "insight",
-    topics.ALERTS.name: "alert",
-    topics.CALLS_SUMMARY.name: "summary",
-    topics.CALLS_RECORDINGS.name: "recording",
-    topics.SUPERVISION_EVENTS.name: "supervision",
-    topics.MEDIA_LEGS.name: "leg",
+_SHOWN_AS: dict[str, tuple[str, Kind]] = {
+    topics.CALLS_STATE.name: ("st", "state"),
+    topics.CALLS_LIFECYCLE.name: ("lc", "lifecycle"),
+    topics.TRANSCRIPTS_PARTIAL.name: ("tp", "utterance"),
+    topics.TRANSCRIPTS_FINAL.name: ("tf", "utterance"),
+    topics.TRANSCRIPTS_LEGS.name: ("tl", "transcript_leg"),
+    topics.ASSIST_SUGGESTIONS.name: ("sg", "suggestion"),
+    topics.ASSIST_FEEDBACK.name: ("fb", "feedback"),
+    topics.CALLS_INSIGHTS.name: ("in", "insight"),
+    topics.ALERTS.name: ("al", "alert"),
+    topics.CALLS_SUMMARY.name: ("sm", "summary"),
+    topics.CALLS_RECORDINGS.name: ("rc", "recording"),
+    topics.SUPERVISION_EVENTS.name: ("sv", "supervision"),
+    topics.MEDIA_LEGS.name: ("ml", "leg"),
 }
+"""Each topic's short name in cursors, which every replica must use alike, and what screens call its records."""
+
+
+def lane_of(topic: topics.Topic[Any], partition: int) -> Lane:
+    """The lane of a followed topic's partition."""
+    return (_SHOWN_AS[topic.name][0], partition)
 
 
 def _member(entry: records.RosterEntry) -> Member:
     def having(permission: str) -> frozenset[str]:
         return frozenset(group.group_id for group in entry.groups if permission in group.permissions)
 
-    return Member(monitored_in=having("monitored"), monitoring_in=having("monitoring"))
+    return Member(
+        monitored_in=having("monitored"), monitoring_in=having("monitoring"), name=entry.name,
+        extension_number=entry.extension_number,
+    )  # fmt: skip
 
 
 def _ms(moment: datetime) -> int:
@@ -102,11 +116,13 @@ def _agent(extension_id: str, at: datetime) -> dict[str, Any]:
 def _state(state: records.CallState) -> dict[str, Any]:
     ended = state.status == "ended"
     rank = (int(ended), _ms(state.updated_at))
-    return {"item_id": "", "rank": rank, "ended": ended} | _agent(state.agent_extension_id, state.updated_at)
+    once = {"item_id": "", "overview": "state", "rank": rank, "ended": ended}
+    return once | _agent(state.agent_extension_id, state.updated_at)
 
 
 def _lifecycle(fact: records.CallLifecycle) -> dict[str, Any]:
-    once = {"item_id": fact.event_id, "final": True, "ended": fact.type == "ended"}
+    ended = fact.type == "ended"
+    once = {"item_id": fact.event_id, "final": True, "ended": ended, "overview": "ended" if ended else ""}
     return once | _agent(fact.agent_extension_id, fact.at)
 
 
@@ -121,13 +137,22 @@ def _feedback(feedback: records.SuggestionFeedback) -> dict[str, Any]:
 
 
 def _insight(insight: records.CallInsight) -> dict[str, Any]:
-    if insight.kind == "dynamics":  # each is a running total: the newest is enough
-        return {"item_id": "dynamics", "rank": (0, _ms(insight.at))}
-    return {"item_id": insight.insight_id, "final": True}
+    rank = (0, _ms(insight.at))
+    match insight.kind:
+        case "dynamics" | "checklist":  # each tells the whole: the newest is enough
+            return {"item_id": insight.kind, "rank": rank, "overview": insight.kind}
+        case "summary":
+            return {"item_id": "handed_on" if insight.handed_on_from else "summary", "rank": rank}
+        case "sentiment":
+            place = f"sentiment/{insight.role}"
+        case _:
+            place = f"{insight.kind}/{insight.label}"
+    return {"item_id": insight.insight_id, "final": True, "rank": rank, "overview": place}
 
 
 def _summary(summary: records.CallSummary) -> dict[str, Any]:
-    return {"item_id": "", "rank": (0, _ms(summary.at))} | _agent(summary.agent_extension_id, summary.at)
+    once = {"item_id": "", "overview": "summary", "rank": (0, _ms(summary.at))}
+    return once | _agent(summary.agent_extension_id, summary.at)
 
 
 _FACTS: dict[type, Callable[[Any], dict[str, Any]]] = {
@@ -138,9 +163,17 @@ _FACTS: dict[type, Callable[[Any], dict[str, Any]]] = {
     records.Suggestion: lambda suggestion: {"item_id": suggestion.suggestion_id, "final": True},
     records.SuggestionFeedback: _feedback,
     records.CallInsight: _insight,
-    records.Alert: lambda alert: {"item_id": alert.alert_id, "final": True},
+    records.Alert: lambda alert: {
+        "item_id": alert.alert_id,
+        "final": True,
+        "overview": f"alert/{alert.alert_id}",
+    },
     records.CallSummary: _summary,
-    records.CallRecording: lambda recording: {"item_id": "", "rank": (0, _ms(recording.at))},
+    records.CallRecording: lambda recording: {
+        "item_id": "",
+        "overview": "recording",
+        "rank": (0, _ms(recording.at)),
+    },
     records.SupervisionEvent: lambda event: {"item_id": event.event_id, "final": True},
     records.MediaLeg: lambda leg: {"item_id": leg.event_id, "final": True},
 }

@@ -8,6 +8,8 @@ server, and errors without secrets. Nothing else is retried: the caller knows wh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -50,6 +52,8 @@ class RingCentralClient:
         self._clock = clock or SystemClock()
         self._jwt = jwt or settings.ringcentral_jwt
         self._on_limits = on_limits
+        self._owner_id = ""
+        self._scopes: frozenset[str] = frozenset()
         self._platform = Platform(
             TimedClient(settings.ringcentral_timeout_ms, adapter),
             settings.ringcentral_client_id,
@@ -57,13 +61,22 @@ class RingCentralClient:
             settings.ringcentral_server_url.rstrip("/"),
             name="Earshot",
         )
-        self._penalties = Penalties(self._clock, AUTH_GROUP, default_ms=settings.ringcentral_penalty_ms)
+        self._penalties = Penalties(
+            self._clock, AUTH_GROUP, default_ms=settings.ringcentral_penalty_ms, file=self._penalty_file(settings)
+        )
         self._login = Login(
             self._log_in,
             self._clock,
             hold_s=settings.ringcentral_login_hold_ms / 1000,
             refused_s=settings.ringcentral_login_refused_ms / 1000,
         )
+
+    def _penalty_file(self, settings: RingCentralSettings) -> Path | None:
+        """One a user and app, because that is whom RingCentral punishes."""
+        if settings.ringcentral_state_dir is None:
+            return None
+        identity = f"{settings.ringcentral_client_id}\0{self._jwt.get_secret_value()}"
+        return settings.ringcentral_state_dir / f"penalties-{sha256(identity.encode()).hexdigest()[:24]}.json"
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Read a resource; `path` such as "/restapi/v1.0/account/~/extension"."""
@@ -88,6 +101,16 @@ class RingCentralClient:
     def websocket_token(self) -> dict[str, Any]:
         """`{"uri", "ws_access_token", "expires_in"}` for one WebSocket connection; both are secret together."""
         return self.post(WSTOKEN_PATH)
+
+    def owner_id(self) -> str:
+        """The extension that the credentials belong to, as the login told; "" when it did not."""
+        self._login.token()
+        return self._owner_id
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The app's permissions, as the latest login named them; empty before the first, or where it named none."""
+        return self._scopes
 
     def close(self) -> None:
         """Give the session back to RingCentral (five a user are allowed); failures do not matter."""
@@ -148,6 +171,8 @@ class RingCentralClient:
             token = body.get("access_token")
             if not isinstance(token, str) or not token:
                 raise RingCentralRefused(NO_REPLY, request=login_route)
+            self._owner_id = str(body.get("owner_id") or "")
+            self._scopes = frozenset(str(body.get("scope") or "").split())
             log.info("ringcentral_logged_in")
             return token, float(body.get("expires_in") or DEFAULT_TTL_S)
         raise self._refusal(failed, login_route)

@@ -11,11 +11,16 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
-from services.chassis.clock import Clock
+import orjson
+import structlog
 
+from services.chassis.clock import Clock, format_utc, parse_utc
+
+log = structlog.get_logger()
 DEFAULT_PENALTY_MS = 30_000
 _ANY = "*"
 _ID = re.compile(r"/(~|[^/]*\d[^/]*)(?=/|$)")
@@ -74,16 +79,21 @@ def _whole(text: str | None, otherwise: int) -> int:
 
 
 class Penalties:
-    """Thread-safe memory of groups and of penalties under way."""
+    """Thread-safe memory of groups and of penalties under way; with a `file` it outlives the process."""
 
     def __init__(
-        self, clock: Clock, groups: Mapping[str, str] | None = None, *, default_ms: int = DEFAULT_PENALTY_MS
-    ) -> None:
+        self, clock: Clock, groups: Mapping[str, str] | None = None, *, default_ms: int = DEFAULT_PENALTY_MS,
+        file: Path | None = None,
+    ) -> None:  # fmt: skip
         self._clock = clock
         self._default_ms = default_ms
+        self._file = file
         self._lock = threading.Lock()
         self._group_of: dict[str, str] = dict(groups or {})
-        self._until_s: dict[str, float] = {}
+        now = clock.now()
+        self._until_s = {
+            group: clock.monotonic_s() + (until - now).total_seconds() for group, until in _remembered(file).items()
+        }
 
     def remaining_ms(self, request_route: str) -> int:
         """How long the route must stay silent; 0: it may go."""
@@ -106,4 +116,26 @@ class Penalties:
         group = headers.get("X-Rate-Limit-Group", "") or _ANY
         with self._lock:
             self._until_s[group] = self._clock.monotonic_s() + penalty_ms / 1000
+            self._remember()
         return penalty_ms
+
+    def _remember(self) -> None:
+        if self._file is None:
+            return
+        now, now_s = self._clock.now(), self._clock.monotonic_s()
+        ends = {group: format_utc(now + timedelta(seconds=until - now_s)) for group, until in self._until_s.items()}
+        unfinished = self._file.with_suffix(".new")
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            unfinished.write_bytes(orjson.dumps(ends))
+            unfinished.replace(self._file)
+        except OSError as error:
+            log.warning("penalty_not_stored", error=type(error).__name__)
+
+
+def _remembered(file: Path | None) -> dict[str, datetime]:
+    """What an earlier process was told; what cannot be read is as if it had not been."""
+    try:
+        return {group: parse_utc(at) for group, at in orjson.loads(file.read_bytes()).items()} if file else {}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}

@@ -171,6 +171,7 @@ class Stack:
             "ASSIST_GATEWAY_HOST": "127.0.0.1",
             "ASSIST_GATEWAY_PORT": str(self.page_port),
             "ASSIST_GATEWAY_JWT_KEY": self.token_key,
+            "ASSIST_GATEWAY_RECORDINGS": str(self.run_dir / "recordings"),
         }
 
     def _spawn(self, name: str, environment: Mapping[str, str]) -> ChildProcess:

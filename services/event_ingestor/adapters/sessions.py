@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -16,6 +17,10 @@ ACCOUNT = "/restapi/v1.0/account/~"
 MONITORING = "Monitoring"
 """Action of a supervisor's own party in the call log."""
 QUERY = {"type": "Voice", "perPage": "1000"}
+USERS_A_READING = 3
+"""Agents whose own lists one reading takes: ten Heavy requests a minute are allowed, and others need some."""
+COMPANY_AGAIN = 60
+"""Readings after which the company's list is asked for again where it was not allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,15 @@ class Listed:
 
     call_id: str
     parties: tuple[Party, ...] = ()
+    started_at: datetime | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A reading of the lists: the calls in them, and the extensions whose calls would stand there."""
+
+    calls: tuple[Listed, ...] = ()
+    covered: frozenset[str] = frozenset()
 
 
 class Sessions:
@@ -34,23 +48,52 @@ class Sessions:
 
     def __init__(self, client: RingCentralClient) -> None:
         self._client = client
+        self._readings = 0
+        self._company_at = 0
+        self._read_at: dict[str, int] = {}
 
-    def active(self, extensions: frozenset[str]) -> list[Listed]:
-        """The calls that may involve these extensions; the company's list, or theirs where that is not allowed."""
+    def active(self, extensions: frozenset[str]) -> Listing:
+        """The calls that may involve these extensions: from the company's list, or where that is not allowed, from
+        the own lists of those of them that were not read for longest.
+        """
+        self._readings += 1
+        covered = extensions
+        records: list[dict[str, Any]] = []
+        if self._readings >= self._company_at:
+            try:
+                records = list(self._client.pages(f"{ACCOUNT}/active-calls", QUERY))
+            except RingCentralRefused as refusal:
+                if refusal.status not in (403, 404):
+                    raise
+                log.info("company_active_calls_refused", error_code=refusal.error_code)
+                self._company_at = self._readings + COMPANY_AGAIN
+        if self._readings < self._company_at:
+            turn = sorted(extensions, key=lambda extension: (self._read_at.get(extension, 0), extension))
+            covered = frozenset()
+            for extension in turn[:USERS_A_READING]:
+                self._read_at[extension] = self._readings  # one that is refused must not keep others from their turn
+                own = self._of_user(extension)
+                records += own or ()
+                covered |= {extension} if own is not None else frozenset()
+        found: dict[str, list[Party]] = {}
+        started: dict[str, datetime | None] = {}
+        for record in records:
+            if record.get("telephonySessionId") and _of(record, extensions):
+                call_id = str(record["telephonySessionId"])
+                found.setdefault(call_id, []).extend(_listed(record, extensions))
+                started.setdefault(call_id, _started(record))
+        calls = tuple(Listed(call_id, tuple(parties), started[call_id]) for call_id, parties in found.items())
+        return Listing(calls, covered)
+
+    def _of_user(self, extension: str) -> list[dict[str, Any]] | None:
+        """The extension's own list; None where that is not allowed either."""
         try:
-            records = list(self._client.pages(f"{ACCOUNT}/active-calls", QUERY))
+            return list(self._client.pages(f"{ACCOUNT}/extension/{extension}/active-calls", QUERY))
         except RingCentralRefused as refusal:
             if refusal.status not in (403, 404):
                 raise
-            log.info("company_active_calls_refused", error_code=refusal.error_code)
-            records = []
-            for extension in sorted(extensions):
-                records += self._client.pages(f"{ACCOUNT}/extension/{extension}/active-calls", QUERY)
-        found: dict[str, list[Party]] = {}
-        for record in records:
-            if record.get("telephonySessionId") and _of(record, extensions):
-                found.setdefault(str(record["telephonySessionId"]), []).extend(_listed(record, extensions))
-        return [Listed(call_id, tuple(parties)) for call_id, parties in found.items()]
+            log.info("active_calls_refused", extension_id=extension, error_code=refusal.error_code)
+            return None
 
     def read(self, call_id: str) -> dict[str, Any] | None:
         """The session's status; None when RingCentral knows no such call (any more)."""
@@ -84,6 +127,14 @@ def _listed(record: Mapping[str, Any], extensions: frozenset[str]) -> Iterator[P
     extension_id = str((record.get("extension") or {}).get("id") or "")
     if record.get("partyId") and extension_id in extensions and record.get("action") != MONITORING:
         yield Party(party_id=str(record["partyId"]), extension_id=extension_id, account_id="", code="Disconnected")
+
+
+def _started(record: Mapping[str, Any]) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(str(record.get("startTime")))
+    except ValueError:
+        return None
+    return at if at.tzinfo is not None else None
 
 
 def _of(record: Mapping[str, Any], extensions: frozenset[str]) -> bool:

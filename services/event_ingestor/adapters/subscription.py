@@ -1,4 +1,4 @@
-"""Drives the connection's state machine: sockets and time in, its effects out."""
+"""Drives one connection's state machine: sockets and time in, its effects out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from services.chassis.errors import Poison
 from services.chassis.health import Health
 from services.event_ingestor.adapters import metrics
 from services.event_ingestor.adapters.event_publisher import EventPublisher
+from services.event_ingestor.adapters.filter_report import report_unserved, withdraw
 from services.event_ingestor.adapters.gateway import Gateway, GatewaySocket, NotOpened
 from services.event_ingestor.adapters.hydration import unhurried
 from services.event_ingestor.domain.connection import decide, wake_at_ms
@@ -32,6 +33,7 @@ from services.event_ingestor.domain.connection_model import (
     Opened,
     OpenFailed,
     Phase,
+    Refused,
     SendHeartbeat,
     Subscribe,
     Watch,
@@ -44,14 +46,22 @@ QUEUED_FRAMES = 256
 
 
 class Subscription:
-    """The telephony events of the watched extensions; `run` ends only by cancellation or a Fatal."""
+    """The events of the watched extensions; `run` ends only by cancellation or a Fatal.
+
+    `deliver` takes each notification (None: the publisher does); `number` tells it from others of the same process.
+    """
 
     def __init__(
         self, gateway: Gateway, events: EventPublisher, *, on_gap: Callable[[], None], health: Health, clock: Clock,
-        heartbeat_ms: int,
+        heartbeat_ms: int, deliver: Callable[[bytes], None] | None = None, number: int = 1,
+        on_refused: Callable[[Refused], None] = lambda refused: None,
     ) -> None:  # fmt: skip
         self._gateway = gateway
         self._events = events
+        self._deliver = deliver or events.notification
+        self._number = number
+        self._component = "websocket" if number == 1 else f"websocket_{number}"
+        self._on_refused = on_refused
         self._on_gap = on_gap
         self._health = health
         self._clock = clock
@@ -60,7 +70,7 @@ class Subscription:
         self._socket: GatewaySocket | None = None
         self._reader: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
-        health.waiting("websocket", "not connected yet")
+        health.waiting(self._component, "not connected yet")
 
     @property
     def watched(self) -> frozenset[str]:
@@ -75,6 +85,11 @@ class Subscription:
     async def watch(self, extensions: frozenset[str]) -> None:
         """Watch these extensions from now on."""
         await self._happened.put(Watch(extensions))
+
+    def withdraw(self) -> None:
+        """Say nothing more of it in health and metrics: it is not needed any longer."""
+        self._health.ready(self._component)
+        withdraw(self._health, self._number)
 
     async def run(self) -> None:
         """Keep a subscription alive."""
@@ -126,30 +141,23 @@ class Subscription:
                 log.info("websocket_closing", reason=reason)
                 self._close()
             case Deliver(raw):
-                await unhurried(self._events.notification, raw)
+                await unhurried(self._deliver, raw)
             case Hydrate(reason):
                 log.info("hydration_requested", reason=reason)
                 self._on_gap()
             case Live(recovered):
                 metrics.CONNECTIONS.labels("recovered" if recovered else "subscribed").inc()
                 log.info("websocket_live", recovered=recovered)
-                self._health.ready("websocket")
+                self._health.ready(self._component)
             case Down(reason):
                 log.info("websocket_down", reason=reason)
-                self._health.waiting("websocket", reason)
+                self._health.waiting(self._component, reason)
             case Disabled(filters):
-                self._tell_disabled(filters)
+                report_unserved(self._health, self._number, filters)
+            case Refused():
+                self._on_refused(effect)
             case _:
                 assert_never(effect)
-
-    def _tell_disabled(self, filters: tuple[tuple[str, str], ...]) -> None:
-        metrics.DISABLED_FILTERS.set(len(filters))
-        if not filters:
-            self._health.ready("filters")
-            return
-        for extension_id, reason in filters:
-            log.warning("filter_disabled", extension_id=extension_id, reason=reason)
-        self._health.waiting("filters", f"{len(filters)} extensions are not delivered: {filters[0][1]}")
 
     async def _read(self, wsc: str) -> None:
         """Open a socket and queue what comes from it until it is closed."""

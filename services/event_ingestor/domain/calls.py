@@ -31,19 +31,25 @@ class KnownCalls:
         self._limit = limit
         self._calls: OrderedDict[str, dict[str, Party]] = OrderedDict()
         self._changes: OrderedDict[str, int] = OrderedDict()
+        self._heard_ms: dict[str, int] = {}
 
-    def observe(self, call_id: str, parties: Iterable[Party]) -> None:
-        """Take note of published statuses. A call all of whose parties have ended is forgotten."""
+    def observe(self, call_id: str, parties: Iterable[Party], now_ms: int = 0) -> None:
+        """Take note of statuses published now (monotonic ms). A call all of whose parties have ended is forgotten."""
+        self._heard_ms[call_id] = now_ms
         known = self._calls.setdefault(call_id, {})
         known.update({party.party_id: party for party in parties})
         if all(party.code in ENDED for party in known.values()):
-            del self._calls[call_id]
+            self._forget(call_id)
         self._changes[call_id] = self._changes.get(call_id, 0) + 1
         self._changes.move_to_end(call_id)
         if len(self._changes) > 2 * self._limit:
             self._changes.popitem(last=False)
         if len(self._calls) > self._limit:
-            self._calls.popitem(last=False)
+            self._forget(next(iter(self._calls)))
+
+    def _forget(self, call_id: str) -> None:
+        del self._calls[call_id]
+        del self._heard_ms[call_id]
 
     def changes(self, call_id: str) -> int:
         """How often the call was observed: unchanged over a read means that the read is not older than an event."""
@@ -52,6 +58,28 @@ class KnownCalls:
     def open(self) -> list[str]:
         """The calls not known to have ended."""
         return list(self._calls)
+
+    def open_of(self, extension_id: str) -> list[str]:
+        """The calls in which this extension is not known to have ended."""
+        return [
+            call_id
+            for call_id, parties in self._calls.items()
+            if any(party.extension_id == extension_id and party.code not in ENDED for party in parties.values())
+        ]
+
+    def extensions(self, call_id: str) -> frozenset[str]:
+        """Whose parties of the call are not known to have ended."""
+        parties = self._calls.get(call_id, {}).values()
+        return frozenset(party.extension_id for party in parties if party.code not in ENDED)
+
+    def code(self, call_id: str, party_id: str) -> str:
+        """The party's latest status; "" when it is not known, or its call is over."""
+        party = self._calls.get(call_id, {}).get(party_id)
+        return party.code if party is not None else ""
+
+    def quiet_ms(self, call_id: str, now_ms: int) -> int:
+        """How long nothing was heard of an open call."""
+        return now_ms - self._heard_ms.get(call_id, now_ms)
 
     def news(self, call_id: str, snapshot: Iterable[Party]) -> list[Party]:
         """The snapshot's parties that differ from what is known; an unknown party that has ended is none."""

@@ -32,11 +32,13 @@ from services.event_ingestor.domain.connection_model import (
     OpenFailed,
     Pending,
     Phase,
+    Refused,
     SendHeartbeat,
     Subscribe,
     Watch,
     Woken,
 )
+from services.event_ingestor.domain.filters import unserved
 from services.event_ingestor.domain.frames import Beat, ConnectionDetails, Frame, GatewayError, Notification, Reply
 
 REPLY_WITHIN_MS = 10_000
@@ -212,10 +214,9 @@ def _replied(state: Connection, pending: Pending, reply: Reply, now_ms: int) -> 
     if not 200 <= reply.status < 300:
         wait_ms = max(RESUBSCRIBE_MS[min(state.refusals, len(RESUBSCRIBE_MS) - 1)], reply.retry_after_ms)
         waiting = replace(state, refusals=state.refusals + 1, subscribe_at_ms=now_ms + wait_ms)
-        return waiting, (Down(f"subscription refused: {reply.status} {reply.error_code}".rstrip()),)
-    disabled = dict(reply.disabled)
-    for extension in pending.extensions - (reply.covered if reply.covered is not None else pending.extensions):
-        disabled.setdefault(extension, "not covered")
+        down = Down(f"subscription refused: {reply.status} {reply.error_code}".rstrip())
+        return waiting, (down, Refused(len(pending.extensions), reply.status, reply.error_code))
+    disabled = unserved(pending.extensions, reply.covered, reply.disabled)
     live = replace(
         state,
         subscribed=pending.extensions,
@@ -224,4 +225,4 @@ def _replied(state: Connection, pending: Pending, reply: Reply, now_ms: int) -> 
         replayed_left=0,
     )
     again, effects = _watch(live, now_ms)
-    return again, (Live(recovered=False), Disabled(tuple(sorted(disabled.items()))), Hydrate("subscribed"), *effects)
+    return again, (Live(recovered=False), Disabled(disabled), Hydrate("subscribed"), *effects)

@@ -162,5 +162,14 @@ class Disabled:
     filters: tuple[tuple[str, str], ...]
 
 
-Effect = Open | Subscribe | SendHeartbeat | Close | Deliver | Hydrate | Live | Down | Disabled
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A subscription for so many extensions was not taken; it is asked for again in a while."""
+
+    extensions: int
+    status: int
+    error_code: str
+
+
+Effect = Open | Subscribe | SendHeartbeat | Close | Deliver | Hydrate | Live | Down | Disabled | Refused
 Decision = tuple[Connection, tuple[Effect, ...]]

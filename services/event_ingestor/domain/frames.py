@@ -6,15 +6,13 @@ that came, so that fields nobody knows yet survive. Source: RingCentral's WebSoc
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from services.chassis.errors import Poison
-
-_EXTENSION = re.compile(r"/extension/([^/?~]+)/")
+from services.event_ingestor.domain.filters import served
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,15 +132,7 @@ def _details(status: int, body: dict[str, Any], wsc: Wsc | None) -> ConnectionDe
 
 
 def _reply(meta: _Meta, body: dict[str, Any], wsc: Wsc | None) -> Reply:
-    filters = body.get("eventFilters")
-    covered = None
-    if isinstance(filters, list):
-        covered = frozenset(found.group(1) for text in filters if (found := _EXTENSION.search(str(text))))
-    disabled = tuple(
-        (found.group(1) if (found := _EXTENSION.search(str(entry.get("filter")))) else "", str(entry.get("reason", "")))
-        for entry in body.get("disabledFilters") or ()
-        if isinstance(entry, dict)
-    )
+    covered, disabled = served(body)
     retry_after = str((meta.headers or {}).get("Retry-After", ""))
     return Reply(
         message_id=meta.message_id,

@@ -65,6 +65,25 @@ class CallBook:
             raise not_found("telephonySessionId", session_id)
         return entry.session
 
+    def finished(self, begin: datetime, end: datetime, *, lag_s: float) -> list[Session]:
+        """Sessions that began in this time and have been over for `lag_s` real seconds, newest first."""
+        over_by = self._clock.now() - timedelta(seconds=lag_s)
+        return [
+            entry.session
+            for entry in reversed(self._entries.values())
+            if begin <= entry.session.created <= end and entry.ended_at is not None and entry.ended_at <= over_by
+        ]
+
+    def calls_of(self, extension_id: str) -> list[tuple[Session, Party]]:
+        """The extension's live parties with their sessions, newest first."""
+        return [
+            (entry.session, party)
+            for entry in reversed(self._entries.values())
+            if entry.ended_at is None
+            for party in entry.session.parties
+            if party.extension_id == extension_id and party.live
+        ]
+
     def active_calls(self, extension_id: str | None, *, lag_s: float, linger_s: float) -> list[dict[str, Any]]:
         """Call-log records, newest first: late by `lag_s`, kept `linger_s` after the end (both real seconds)."""
         now = self._clock.now()

@@ -18,6 +18,7 @@ from services.ringcentral_sim.calls.start import BadCall, CallRequest, start_cal
 from services.ringcentral_sim.control.bodies import bad, parsed
 from services.ringcentral_sim.domain.faults import KINDS
 from services.ringcentral_sim.domain.session import rfc3339
+from services.ringcentral_sim.domain.subscriptions import Subscription
 from services.ringcentral_sim.fault_options import FaultOptions, apply
 from services.ringcentral_sim.world import World
 
@@ -39,9 +40,11 @@ class CallBody(BaseModel):
 
 
 class FaultsBody(FaultOptions):
-    """POST /sim/faults: only what is named changes; the last three act at once."""
+    """POST /sim/faults: only what is named changes; the last five act at once."""
 
     drop_websockets: bool = False
+    blacklist_webhooks: bool = False
+    expire_webhooks: bool = False
     kill_tokens: bool = False
     all_off: bool = False
 
@@ -95,7 +98,13 @@ def routes(world: World) -> list[Route]:
         world.timed_faults.ensure()
         dropped = world.gateway.drop_all() if body.drop_websockets else 0
         killed = world.tokens.kill_all() if body.kill_tokens else 0
-        return JSONResponse({**world.faults.shown(), "dropped_websockets": dropped, "killed_tokens": killed})
+        done = {
+            "dropped_websockets": dropped,
+            "killed_tokens": killed,
+            "blacklisted_webhooks": _blacklist(world) if body.blacklist_webhooks else 0,
+            "expired_webhooks": _expire(world) if body.expire_webhooks else 0,
+        }
+        return JSONResponse({**world.faults.shown(), **done})
 
     async def health(request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -108,6 +117,26 @@ def routes(world: World) -> list[Route]:
         Route("/sim/faults", set_faults, methods=["POST"]),
         Route("/healthz", health, methods=["GET"]),
     ]
+
+
+def _webhooks(world: World) -> list[Subscription]:
+    return [s for s in world.subscriptions.items.values() if s.transport == "WebHook" and s.status == "Active"]
+
+
+def _blacklist(world: World) -> int:
+    """Suspend every webhook, as if its address had failed for too long; how many."""
+    found = _webhooks(world)
+    for subscription in found:
+        subscription.blacklist(world.clock.now())
+    return len(found)
+
+
+def _expire(world: World) -> int:
+    """End the life of every webhook now; how many."""
+    found = _webhooks(world)
+    for subscription in found:
+        subscription.expires = world.clock.now()
+    return len(found)
 
 
 def call_view(world: World, run: CallRun) -> dict[str, Any]:

@@ -9,20 +9,20 @@ ACCOUNT_ID = "700200001"
 SUPERVISOR_ID = "700200300"
 SUPERVISOR_DEVICE_ID = "801000000001"
 DESK_ID = "900100"
-ALL_PERMISSIONS = frozenset(
+APP_PERMISSIONS = frozenset(
     {
         "CallControl",
+        "EditExtensions",
         "ReadAccounts",
         "ReadCallLog",
-        "EditExtensions",
-        "WebSocketsSubscription",
+        "ReadPresence",
         "SubscriptionWebhook",
         "VoipCalling",
-        "ReadCompanyDevices",
-        "ReadCompanyCallLog",
-        "Groups",
+        "WebSocketsSubscription",
     }
 )
+"""What an app may be allowed; everything else that a call needs is a permission of its user."""
+ALL_PERMISSIONS = APP_PERMISSIONS | {"ReadCompanyDevices", "ReadCompanyCallLog", "Groups"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from services.ringcentral_sim.domain.errors import ApiError
-from services.ringcentral_sim.domain.filters import Filter, parse_filter
+from services.ringcentral_sim.domain.filters import PERMISSION, Filter, parse_filter
 from services.ringcentral_sim.domain.session import rfc3339
 
 MAX_PER_USER = 30
@@ -47,6 +47,10 @@ class Subscription:
     blacklisted_at: datetime | None = None
     failing_since: float | None = None
 
+    def blacklist(self, now: datetime) -> None:
+        """Suspended for good: nothing is sent any more, and it cannot be renewed; delete it and make another."""
+        self.status, self.blacklisted_at = "Blacklisted", now
+
     def renew(self, now: datetime) -> None:
         """A new lifetime from now."""
         self.expires = now + timedelta(seconds=self.lifetime_s)
@@ -73,16 +77,28 @@ class Subscription:
 
 
 def sort_filters(
-    texts: list[str], *, account_id: str, own_id: str, extension_ids: frozenset[str], disabled: frozenset[str]
+    texts: list[str],
+    *,
+    account_id: str,
+    own_id: str,
+    extension_ids: frozenset[str],
+    disabled: frozenset[str],
+    permissions: frozenset[str] = frozenset(PERMISSION.values()),
+    most: int = 0,
 ) -> tuple[tuple[Filter, ...], tuple[Refused, ...]]:
-    """Split into served and disabled; 400 SUB-508 for an unreadable one or when nothing is left."""
+    """Split into served and disabled; 400 SUB-508 for an unreadable one or when nothing is left.
+
+    `most` filters are taken in one subscription (0: any number); RingCentral's own limit and its words are not known.
+    """
+    if most and len(texts) > most:
+        raise ApiError(400, "CMN-101", f"No more than {most} event filters", "eventFilters")
     served: list[Filter] = []
     refused: list[Refused] = []
     for text in texts:
         parsed = parse_filter(text, account_id=account_id, own_extension_id=own_id)
         if parsed is None:
             raise ApiError(400, "SUB-508", "Event filter is invalid", "eventFilters", text)
-        if text in disabled:
+        if text in disabled or PERMISSION[parsed.subject] not in permissions:
             refused.append(Refused(text, "SUB-412", "Permission is missing for the event filter"))
         elif parsed.account_id != account_id:
             refused.append(Refused(text, "SUB-406", "The filter names another account"))

@@ -15,6 +15,7 @@ from services.ringcentral_sim.tasks import Tasks
 
 log = structlog.get_logger()
 USER_AGENT = "RingCentral-Webhook/8.3"
+MOST_REPLY_BYTES = 1024
 
 
 class HttpxPoster:
@@ -52,7 +53,9 @@ class Webhooks:
         counters: Counters,
         blacklist_after_s: float,
         allow_http: bool,
+        token_header: str = "Verification-Token",
     ) -> None:
+        self._token_header = token_header
         self._poster = poster
         self._clock = clock
         self._tasks = tasks
@@ -61,7 +64,7 @@ class Webhooks:
         self._allow_http = allow_http
 
     async def validate(self, address: str, token: str) -> None:
-        """SUB-523 plain HTTP, SUB-521 unreachable, SUB-525 not 200, SUB-520 token not returned."""
+        """SUB-523 plain HTTP, SUB-521 unreachable, SUB-525 not 200 or too long, SUB-520 token not returned."""
         allowed = ("https://", "http://") if self._allow_http else ("https://",)
         if not address.startswith(allowed):
             raise ApiError(400, "SUB-523", "HTTPS is required for the webhook address", "address", address)
@@ -69,7 +72,7 @@ class Webhooks:
         status, replied = await self._poster.post(address, None, headers)
         if status == 0:
             raise ApiError(400, "SUB-521", "Webhook address is not reachable", "address", address)
-        if status != 200:
+        if status != 200 or int(replied.get("content-length", 0)) > MOST_REPLY_BYTES:
             raise ApiError(400, "SUB-525", "Webhook replied with an invalid response", "address", address)
         if replied.get("validation-token") != token:
             raise ApiError(400, "SUB-520", "Webhook did not return the validation token", "address", address)
@@ -85,7 +88,7 @@ class Webhooks:
     async def _post(self, subscription: Subscription, message: dict[str, Any]) -> None:
         headers = {"User-Agent": USER_AGENT, "Content-Type": "application/json"}
         if subscription.verification_token:
-            headers["Verification-Token"] = subscription.verification_token
+            headers[self._token_header] = subscription.verification_token
         status, _ = await self._poster.post(subscription.address, message, headers)
         if 200 <= status < 300:
             subscription.failing_since = None
@@ -95,5 +98,5 @@ class Webhooks:
         if subscription.failing_since is None:
             subscription.failing_since = now
         if now - subscription.failing_since >= self._blacklist_after_s and subscription.status == "Active":
-            subscription.status, subscription.blacklisted_at = "Blacklisted", self._clock.now()
+            subscription.blacklist(self._clock.now())
             log.warning("webhook_blacklisted", subscription_id=subscription.id)

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from services.ringcentral_sim.domain.company import Extension
+from services.ringcentral_sim.domain.company import APP_PERMISSIONS, Extension
 from services.ringcentral_sim.domain.errors import ApiError, not_found
 from services.ringcentral_sim.domain.rate_limit import Verdict
 from services.ringcentral_sim.domain.tokens import Grant
@@ -47,8 +47,8 @@ def guarded(world: World, method: str, path: str, group: str, permission: str | 
             account = request.path_params.get("account", "~")
             if account not in ("~", world.company.account_id):
                 raise not_found("accountId", account)
-            if permission is not None and permission not in extension.permissions:
-                raise ApiError(403, "CMN-408", f"In order to call this API endpoint, user needs [{permission}]")
+            if permission is not None:
+                permit(world, extension, permission)
             reply = await handler(world, request, Caller(extension, grant))
         except ApiError as error:
             reply = worded(world, error)
@@ -59,6 +59,19 @@ def guarded(world: World, method: str, path: str, group: str, permission: str | 
         return cut_short(world, request, reply)
 
     return Route(path, endpoint, methods=[method], name=f"{method} {path}")
+
+
+def permit(world: World, extension: Extension, permission: str) -> None:
+    """403 CMN-401 when the app lacks the permission, CMN-408 when the user does."""
+    if permission in APP_PERMISSIONS and permission not in app_permissions(world):
+        raise ApiError(403, "CMN-401", f"In order to call this API endpoint, application needs [{permission}]")
+    if permission not in extension.permissions:
+        raise ApiError(403, "CMN-408", f"In order to call this API endpoint, user needs [{permission}]")
+
+
+def app_permissions(world: World) -> frozenset[str]:
+    """What the app is allowed."""
+    return frozenset(world.settings.app_permissions.replace(",", " ").split())
 
 
 def spend(world: World, user: str, group: str, request: Request) -> Verdict:

@@ -17,7 +17,6 @@ from services.ringcentral_sim.rest.gate import Caller, base_url, cut_short, dist
 from services.ringcentral_sim.world import World
 
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-SCOPE = "CallControl EditExtensions ReadAccounts ReadCallLog SubscriptionWebhook VoipCalling WebSocketsSubscription"
 
 
 def routes(world: World) -> list[Route]:
@@ -73,7 +72,7 @@ def _grant_body(world: World, grant: Grant, now: float, endpoint_id: str) -> dic
         "access_token": grant.access_token,
         "token_type": "bearer",
         "expires_in": world.pace.life_s(grant.access_until - now),
-        "scope": SCOPE,
+        "scope": world.settings.app_permissions,
         "owner_id": grant.owner_id,
         "endpoint_id": endpoint_id,
         "session_id": grant.session_id,

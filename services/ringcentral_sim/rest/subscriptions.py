@@ -19,7 +19,7 @@ from services.ringcentral_sim.domain.subscriptions import (
     sort_filters,
 )
 from services.ringcentral_sim.events.tunnel import SCOPE_CHANNEL
-from services.ringcentral_sim.rest.gate import API, Caller, guarded, json_object
+from services.ringcentral_sim.rest.gate import API, Caller, app_permissions, guarded, json_object, permit
 from services.ringcentral_sim.world import World
 
 
@@ -47,6 +47,8 @@ def _filters(world: World, caller: Caller, body: dict[str, Any]) -> tuple[tuple[
         own_id=caller.extension.id,
         extension_ids=frozenset(world.company.extensions),
         disabled=world.faults.disabled_filters,
+        permissions=app_permissions(world),
+        most=world.settings.max_filters,
     )
 
 
@@ -76,6 +78,7 @@ async def _create(world: World, request: Request, caller: Caller) -> Response:
     )
     match mode.get("transportType"):
         case "WebHook":
+            permit(world, caller.extension, "SubscriptionWebhook")
             subscription.address = str(mode.get("address", ""))
             token = mode.get("verificationToken")
             subscription.verification_token = str(token) if token else None
@@ -125,9 +128,12 @@ async def _replace(world: World, request: Request, caller: Caller) -> Response:
     subscription = _mine(world, request, caller)
     if subscription.transport == "WebSocket":
         raise ApiError(400, "CMN-101", "A WebSocket subscription cannot be updated", "transportType", "WebSocket")
+    _not_suspended(subscription)
     body = await json_object(request)
     filters, refused = _filters(world, caller, body)
     mode = body.get("deliveryMode")
+    if isinstance(mode, dict) and mode.get("verificationToken"):
+        subscription.verification_token = str(mode["verificationToken"])
     address = str(mode["address"]) if isinstance(mode, dict) and mode.get("address") else subscription.address
     if address != subscription.address:
         await world.webhooks.validate(address, world.new_id("validation"))
@@ -139,8 +145,14 @@ async def _replace(world: World, request: Request, caller: Caller) -> Response:
 
 async def _renew(world: World, request: Request, caller: Caller) -> Response:
     subscription = _mine(world, request, caller)
+    _not_suspended(subscription)
     subscription.renew(world.clock.now())
     return JSONResponse(subscription.info(world.clock.now()))
+
+
+def _not_suspended(subscription: Subscription) -> None:
+    if subscription.status == "Blacklisted":
+        raise ApiError(400, "SUB-525", "The subscription is suspended: delete it and create another")
 
 
 async def _delete(world: World, request: Request, caller: Caller) -> Response:

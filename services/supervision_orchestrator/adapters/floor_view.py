@@ -19,11 +19,11 @@ FOLLOWED = (topics.MONITORING_ROSTER, topics.MEDIA_DEVICES)
 class FloorView:
     """`take` is a TopicView's callback; `floor` gives a consistent picture at any time, from any thread."""
 
-    def __init__(self, supervisors: tuple[Supervisor, ...], policy: Policy, rules: Rules) -> None:
+    def __init__(self, policy: Policy, rules: Rules) -> None:
         self._lock = threading.Lock()
         self._entries: dict[str, tuple[Membership, ...]] = {}
         self._devices: dict[str, Device] = {}
-        self._floor = Floor(supervisors=supervisors, policy=policy, rules=rules)
+        self._floor = Floor(policy=policy, rules=rules)
         self._stale = False
 
     def take(self, message: Incoming) -> None:
@@ -32,6 +32,11 @@ class FloorView:
             self._take_entry(message.key, message.value)
         else:
             self._take_device(message.key, message.value)
+
+    def join(self, supervisor: Supervisor) -> None:
+        """One more identity to supervise with."""
+        with self._lock:
+            self._floor = replace(self._floor, supervisors=(*self._floor.supervisors, supervisor))
 
     def floor(self) -> Floor:
         """The picture now."""

@@ -42,6 +42,7 @@ def telephony_inputs(key: str, value: bytes | None) -> list[inputs.Input]:
             queue_call=party.queue_call,
             peer_call_id=_peer(party.status.peer_id),
             dialled_extension_id=party.to.extension_id if party.to is not None else "",
+            after_the_fact=event.after_the_fact,
         )
         for party in body.parties
     ]

@@ -2,6 +2,7 @@
 
 A call is let in when one identity may supervise its agent, has the Light requests that the call needs (a reading and a
 request a leg), and has a device with that many free slots. Else it waits, and calls that have waited longer go first.
+`another_group`: what stands of the call is with a supervisor who may not listen to the agent it has come to.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Literal
 
 from services.supervision_orchestrator.domain.floor import Device, Floor
 
-WhyNot = Literal["not_permitted", "no_device_online", "no_capacity", "rate_limited"]
+WhyNot = Literal["not_permitted", "another_group", "no_device_online", "no_capacity", "rate_limited"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,8 @@ class _Supply:
         if not allowed:
             return "not_permitted"
         able = [s for s in allowed if wanting.supervisor in {"", s.extension_id}]
+        if wanting.supervisor and not floor.roster.may_supervise(wanting.supervisor, wanting.agent_extension_id):
+            return "another_group"
         phones = [
             (s.extension_id, d)
             for s in able

@@ -140,7 +140,8 @@ class CallState:
     `own_supervisor`: the identity that has a party in the session by the last reading; RingCentral refuses all others.
     `away_since`: no agent is on the call from then on; `away_ms`: the sum of such stretches before another came.
     `waiting`: why the call is not let in now; empty when it does not wait. `followed`: a transfer led here, and whether
-    anybody monitored takes part is not known yet.
+    anybody monitored takes part is not known yet. `unseen`: a monitored party has gone, and whether it had answered
+    nobody told.
     """
 
     call_id: str
@@ -159,6 +160,7 @@ class CallState:
     spent: tuple[Spent, ...] = ()
     penalties: tuple[Penalty, ...] = ()
     followed: bool = False
+    unseen: bool = False
     parties: tuple[Party, ...] = ()
     agent_party_id: str = ""
     agent_extension_id: str = ""

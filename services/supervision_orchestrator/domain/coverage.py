@@ -16,6 +16,7 @@ FAILURES: dict[str, Reason] = {
     "no_device_online": "no_device_online",
     "rate_limited": "rate_limited",
     "not_permitted": "not_permitted",
+    "another_group": "not_permitted",
     "policy": "not_permitted",
     "consent_missing": "consent_missing",
     "another_supervisor": "refused",
@@ -26,15 +27,16 @@ FAILURES: dict[str, Reason] = {
 
 
 EVENTS_MISSED = "events_missed"
-"""The call was over when the first thing was heard of it: nobody can say whether it was answered."""
+"""An agent's part of the call was over when the first thing was heard of it: the company was not told in time."""
+
+NOT_ASKED = "not_asked"
+"""Nothing went wrong, but the call was over before anything was asked for: nobody of us was there in time."""
 
 
 def outcome_of(state: CallState, ended_at: datetime, policy: Policy) -> Outcome:
     """The terminal account of a call that ended at `ended_at`."""
-    if state.answered_at is None and state.failure is not None and state.failure.detail == EVENTS_MISSED:
-        return Outcome(reason="error", detail=EVENTS_MISSED)
     if state.answered_at is None:
-        return Outcome(reason="not_answered")
+        return Outcome(reason="error", detail=EVENTS_MISSED) if state.unseen else Outcome(reason="not_answered")
     window = (state.answered_at, max(ended_at, state.answered_at))
     duration_ms = elapsed_ms(*window)
     spans = [*state.spans, *open_spans(state, window[1])]
@@ -43,7 +45,6 @@ def outcome_of(state: CallState, ended_at: datetime, policy: Policy) -> Outcome:
     missing_ms = sum(span.gap_ms for span in spans)
     talk_ms = max(duration_ms - state.away_ms, 0)  # while no agent is on the call there is nothing to be missed
     gap_ms = min(max(talk_ms - _total_ms(both), 0) + missing_ms, talk_ms)
-    failure = state.failure
     heard: dict[Role, int] = {
         "agent": _less_gaps(agent, spans, "agent"),
         "customer": _less_gaps(customer, spans, "customer"),
@@ -56,7 +57,7 @@ def outcome_of(state: CallState, ended_at: datetime, policy: Policy) -> Outcome:
         customer_heard_ms=heard["customer"],
         mixed_heard_ms=heard["mixed"],
         gap_ms=gap_ms,
-        detail=failure.detail or failure.reason if failure is not None and gap_ms > policy.covered_gap_ms else "",
+        detail=_detail(state, gap_ms, policy),
     )
 
 
@@ -81,6 +82,14 @@ def _reason(state: CallState, heard: dict[Role, int], gap_ms: int, duration_ms: 
     if duration_ms < policy.too_short_ms:
         return "too_short"
     return "no_audio" if any(t.phase is not Phase.WANTED for t in state.targets) else "error"
+
+
+def _detail(state: CallState, gap_ms: int, policy: Policy) -> str:
+    if gap_ms <= policy.covered_gap_ms:
+        return ""
+    if state.failure is not None:
+        return state.failure.detail or state.failure.reason
+    return "" if state.targets else NOT_ASKED
 
 
 def _heard(spans: Iterable[Span], role: str, window: Interval) -> list[Interval]:

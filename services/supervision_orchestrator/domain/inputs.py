@@ -8,7 +8,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TelephonyPartyChanged:
-    """One party of one notification. `sequence` orders the session's changes; -1: read by REST, age unknown."""
+    """One party of one notification. `sequence` orders the session's changes; -1: read by REST, age unknown.
+
+    `after_the_fact`: told by the call log, of a call that is over; its party id is none of RingCentral's.
+    """
 
     call_id: str
     event_id: str
@@ -22,6 +25,7 @@ class TelephonyPartyChanged:
     queue_call: bool = False
     peer_call_id: str = ""
     dialled_extension_id: str = ""
+    after_the_fact: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

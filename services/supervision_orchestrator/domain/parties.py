@@ -52,6 +52,8 @@ def on_party(turn: Turn, change: TelephonyPartyChanged) -> None:
     monitored = turn.floor.roster.is_monitored(change.extension_id)
     if turn.state.started_at is None and not monitored:
         return
+    if change.after_the_fact:
+        change = replace(change, party_id=_party_of(turn.state, change))
     before = turn.state.party(change.party_id)
     status = STATUS_OF_CODE.get(change.code, PartyStatus.OTHER)
     if before is not None and _stale(before, status, change.sequence):
@@ -68,13 +70,16 @@ def on_party(turn: Turn, change: TelephonyPartyChanged) -> None:
         monitored=monitored or (before.monitored if before else False),
     )
     turn.put_party(party)
+    if party.monitored and party.status is PartyStatus.GONE and not change.after_the_fact:
+        known_to_ring = before is not None and change.sequence >= 0
+        turn.set(unseen=turn.state.unseen or not known_to_ring)
     turn.set(
         last_sequence=max(turn.state.last_sequence, change.sequence),
         queue_call=turn.state.queue_call or change.queue_call,
     )
     turn.set(extensions=_with_extensions(turn.state.extensions, party.extension_id, change.dialled_extension_id))
     if turn.state.started_at is None:
-        if change.sequence < 0 and party.status is PartyStatus.GONE:
+        if change.after_the_fact:
             turn.fail("error", EVENTS_MISSED)
         turn.set(started_at=change.at, checked_at=turn.now, read_due=turn.in_ms(turn.policy.ring_ms), followed=False)
         happen(turn, Happening.SEEN, party, change, cause="started")
@@ -210,6 +215,12 @@ def _other_supervisor(turn: Turn, change: TelephonyPartyChanged, *, gone: bool =
         turn.set(other_supervisors=(*others, change.party_id) if there else others)
 
 
+def _party_of(state: CallState, change: TelephonyPartyChanged) -> str:
+    """Which party the call log means: it names the extension alone."""
+    same = [p.party_id for p in state.parties if p.extension_id == change.extension_id]
+    return same[-1] if same else change.party_id
+
+
 def _with_extensions(known: tuple[str, ...], *more: str) -> tuple[str, ...]:
     return (*known, *(e for e in dict.fromkeys(more) if e and e not in known))
 
@@ -241,6 +252,9 @@ def _fact(turn: Turn, type_: FactType, change: TelephonyPartyChanged, *, cause: 
 
 def gone_everywhere(turn: Turn) -> None:
     """The session is no more, so neither is any party."""
+    turn.set(
+        unseen=turn.state.unseen or any(p.monitored and p.status is PartyStatus.RINGING for p in turn.state.parties)
+    )
     state = turn.state
     close_due = turn.in_ms(turn.policy.close_ms)
     turn.set(

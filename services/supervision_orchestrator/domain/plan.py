@@ -29,7 +29,15 @@ from services.supervision_orchestrator.domain.inputs import (
 from services.supervision_orchestrator.domain.parties import SUPERVISING, gone_everywhere, on_party
 from services.supervision_orchestrator.domain.policy import after
 from services.supervision_orchestrator.domain.rules import CallFacts
-from services.supervision_orchestrator.domain.targets import OF_THE_IDENTITY, ask, may_ask, release, revive
+from services.supervision_orchestrator.domain.targets import (
+    ANOTHER_GROUP,
+    OF_THE_IDENTITY,
+    ask,
+    give_over,
+    may_ask,
+    release,
+    revive,
+)
 from services.supervision_orchestrator.domain.turn import Turn
 
 GIVE_UP_AFTER = 5
@@ -144,6 +152,8 @@ def _let_in(turn: Turn) -> str:
         _hold(turn, objection)
         return objection
     wanting = wanting_of(state, turn.penalized())
+    if not state.is_bound() and not turn.floor.roster.may_supervise(wanting.supervisor, state.agent_extension_id):
+        wanting = replace(wanting, supervisor="")  # by an older reading; the next one tells whether it is still there
     booking = choose(turn.floor, wanting)
     if not isinstance(booking, Booking):
         _hold(turn, booking)
@@ -180,7 +190,8 @@ def _hold(turn: Turn, why: str) -> None:
     state = turn.state
     reason = "policy" if why.startswith("policy_") else why
     waits = {"policy": turn.policy.recheck_ms, "consent_missing": turn.policy.recheck_ms,
-             "not_permitted": turn.policy.recheck_ms, "another_supervisor": turn.policy.yield_ms}  # fmt: skip
+             "not_permitted": turn.policy.recheck_ms, "another_supervisor": turn.policy.yield_ms,
+             "another_group": turn.policy.retry_first_ms}  # fmt: skip
     turn.fail(reason, why)
     again = turn.in_ms(waits.get(reason, turn.policy.queue_ms))
     penalties_end = [p.until for p in state.penalties if p.until > turn.now] if why == "rate_limited" else []
@@ -189,6 +200,8 @@ def _hold(turn: Turn, why: str) -> None:
         return
     holds = state.holds + 1
     turn.set(holds=holds)
+    if why == ANOTHER_GROUP:
+        give_over(turn)
     wanted = [t for t in state.targets if t.phase is Phase.WANTED]
     for target in wanted or [Target(party_id=state.agent_party_id, role="agent")]:
         turn.step("retrying", target, reason=why, cause=f"{why}.{holds}")

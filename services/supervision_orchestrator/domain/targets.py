@@ -70,6 +70,8 @@ TRANSITIONS: dict[tuple[Phase, Signal], Phase] = {
 TIMEOUT_REASON = {Phase.REQUESTED: "no_reply", Phase.ACCEPTED: "no_invite", Phase.INVITED: "no_rtp"}
 
 
+ANOTHER_GROUP = "another_group"
+"""Why a call waits whose legs are with a supervisor who may not listen to the agent that it has come to."""
 OF_THE_IDENTITY = frozenset({401, 429})
 """Refusals that are about who asks, not about what is asked: another identity need not care."""
 
@@ -241,6 +243,13 @@ def release(turn: Turn, target: Target) -> None:
     move(turn, target, Signal.RELEASE)
 
 
+def give_over(turn: Turn) -> None:
+    """Have the gateway hang up what stands, because RingCentral takes one supervisor a call."""
+    for target in turn.state.targets:
+        for leg in target.legs:
+            turn.step("ended", target, leg_id=leg.leg_id, reason="superseded", cause=leg.leg_id)
+
+
 def _answered(turn: Turn, reply: SuperviseAccepted | SuperviseRefused) -> Target | None:
     """The target with its request answered; None when this answer is not the one awaited."""
     target = turn.state.target(reply.party_id)
@@ -312,7 +321,9 @@ def _down(turn: Turn, target: Target, known: OpenLeg | None, leg: LegDown) -> No
     if any(k.up_at is not None for k in target.legs):
         return
     lost = move(turn, target, Signal.DOWN)
-    if lost is not None:
+    if lost is not None and turn.state.waiting == ANOTHER_GROUP:
+        turn.put_target(replace(lost, due=turn.now))
+    elif lost is not None:
         retry(
             turn,
             lost,
@@ -321,6 +332,8 @@ def _down(turn: Turn, target: Target, known: OpenLeg | None, leg: LegDown) -> No
             cause=leg.leg_id,
             is_failure=known.up_at is None or leg.reason != "bye",
         )
+    if turn.state.waiting == ANOTHER_GROUP and not turn.state.is_bound():
+        turn.set(read_due=turn.now)
 
 
 def _with(legs: tuple[OpenLeg, ...], leg: OpenLeg) -> tuple[OpenLeg, ...]:

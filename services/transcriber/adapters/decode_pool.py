@@ -130,6 +130,7 @@ class Decoder:
             metrics.DECODE_SECONDS.labels(job.kind.value).observe(spent_s)
             metrics.DECODED_AUDIO_SECONDS.labels(job.kind.value).inc((job.end_ms - job.start_ms) / 1000)
             metrics.DECODE_FAILED.inc(recognition is None)
+            metrics.SECOND_LOOKS.inc(recognition is not None and recognition.second_look)
             metrics.FULL_WINDOWS.inc(recognition is not None and recognition.full_window)
         return out
 

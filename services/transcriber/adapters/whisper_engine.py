@@ -42,9 +42,12 @@ FULL_FRAMES = 3_000
 FULL_STATES = 1_500
 MOST_TOKENS = 224
 """Half of what the decoder has positions for, as it was trained."""
-PAD_S = {Quality.PARTIAL: 2.0, Quality.FINAL: 2.0}
+PAD_S = {Quality.PARTIAL: 1.5, Quality.FINAL: 2.0}
 LEAST_WINDOW_S = 3.0
-PARTIAL_TAIL_STATES = 3 * STATES_PER_S
+SECOND_WINDOW_S = 15.0
+UNSURE = -0.6
+"""Mean log probability of a final below which it is heard a second time, on more of its silence: one in twenty."""
+PARTIAL_TAIL_STATES = 2 * STATES_PER_S
 FINAL_TAIL_STATES = 4 * STATES_PER_S
 FINAL_STATES = (600, 900, 1_200, FULL_STATES)
 """Lengths of finals as the decoder sees them: the first that leaves room for the tail."""
@@ -59,13 +62,21 @@ class _Decode:
     score: float
     no_speech: float
     ended: bool
-    full_window: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Tongue:
     language: str
     probability: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A decode and what it was made from."""
+
+    states: States
+    decode: _Decode
+    tongue: _Tongue
 
 
 class WhisperEngine:
@@ -143,16 +154,21 @@ class WhisperEngine:
         tail = self._tail
         if tail is None:
             return [self._full(heard, request) for heard, request in zip(samples, requests, strict=True)]
-        states = self._short_states(samples, requests[0].quality, tail)
-        tongues = self._tongues(states, requests)
-        decodes = self._generate(states, requests, tongues)
-        out: list[Recognition] = []
-        for number, (heard, request, decode) in enumerate(zip(samples, requests, decodes, strict=True)):
-            if suspicious(decode.tokens, request.duration_ms, ended=decode.ended):
-                out.append(self._full(heard, request))
-            else:
-                out.append(self._recognition(states[number : number + 1], decode, request, tongues[number]))
-        return out
+        looks = self._look(samples, requests, tail, LEAST_WINDOW_S)
+        return [
+            self._trusted(heard, request, look, tail)
+            for heard, request, look in zip(samples, requests, looks, strict=True)
+        ]
+
+    def _trusted(self, samples: Samples, request: RecognitionRequest, look: _Look, tail: States) -> Recognition:
+        """What was heard, once it deserves trust: else it is heard again on a longer window, or on the full one."""
+        if _suspicious(look, request):
+            return self._full(samples, request)
+        if request.quality is Quality.FINAL and look.decode.score < UNSURE:
+            (second,) = self._look([samples], [request], tail, SECOND_WINDOW_S)
+            if not _suspicious(second, request):
+                return self._recognition(second, request, second_look=True)
+        return self._recognition(look, request)
 
     def _full(self, samples: Samples, request: RecognitionRequest) -> Recognition:
         """On the 30 s window; what loops even there is cut."""
@@ -161,8 +177,8 @@ class WhisperEngine:
         (decode,) = self._generate(states, [request], tongues)
         loop = loop_start(decode.tokens, self._digits)
         tokens = decode.tokens if loop is None else decode.tokens[:loop]
-        whole = _Decode(tokens, decode.score, decode.no_speech, decode.ended, full_window=True)
-        return self._recognition(states, whole, request, tongues[0])
+        whole = _Decode(tokens, decode.score, decode.no_speech, decode.ended)
+        return self._recognition(_Look(states, whole, tongues[0]), request, full_window=True)
 
     def _mel(self, samples: Samples, frames: int) -> Samples:
         with self._stage("front"):
@@ -180,12 +196,21 @@ class WhisperEngine:
     def _encode_full(self, samples: Samples) -> States:
         return self._encode(samples, FULL_FRAMES)
 
-    def _short_states(self, samples: Sequence[Samples], quality: Quality, tail: States) -> States:
-        """Each stretch's own states, all with so much of the tail that they are equally long."""
-        own = [self._encode(heard, _own_frames(len(heard) / WHISPER_HZ, quality))[0] for heard in samples]
+    def _look(
+        self, samples: Sequence[Samples], requests: Sequence[RecognitionRequest], tail: States, least_s: float
+    ) -> list[_Look]:
+        """Decode on each stretch's own states, all with so much of the tail that they are equally long."""
+        quality = requests[0].quality
+        own = [self._encode(heard, _own_frames(len(heard) / WHISPER_HZ, quality, least_s))[0] for heard in samples]
         longest = max(len(states) for states in own)
         length = _final_states(longest) if quality is Quality.FINAL else min(longest + PARTIAL_TAIL_STATES, FULL_STATES)
-        return np.stack([_spliced(states, tail, length) for states in own])
+        states = np.stack([_spliced(heard, tail, length) for heard in own])
+        tongues = self._tongues(states, requests)
+        decodes = self._generate(states, requests, tongues)
+        return [
+            _Look(states[number : number + 1], decode, tongue)
+            for number, (decode, tongue) in enumerate(zip(decodes, tongues, strict=True))
+        ]
 
     def _tongues(self, states: States, requests: Sequence[RecognitionRequest]) -> list[_Tongue]:
         """The language of each, which is heard where it is neither known nor the only one."""
@@ -230,35 +255,38 @@ class WhisperEngine:
         return _Decode(heard, result.scores[0], result.no_speech_prob, ended=len(heard) < limit)
 
     def _recognition(
-        self, states: States, decode: _Decode, request: RecognitionRequest, tongue: _Tongue
+        self, look: _Look, request: RecognitionRequest, *, second_look: bool = False, full_window: bool = False
     ) -> Recognition:
         return Recognition(
-            words=self._words(states, decode, request, self._in(tongue.language)),
-            no_speech=decode.no_speech,
-            mean_log_probability=decode.score,
-            full_window=decode.full_window,
-            language=tongue.language,
-            language_probability=tongue.probability,
+            words=self._words(look, request),
+            no_speech=look.decode.no_speech,
+            mean_log_probability=look.decode.score,
+            second_look=second_look,
+            full_window=full_window,
+            language=look.tongue.language,
+            language_probability=look.tongue.probability,
         )
 
-    def _words(
-        self, states: States, decode: _Decode, request: RecognitionRequest, tokenizer: Tokenizer
-    ) -> tuple[RecognizedWord, ...]:
-        tokens = list(decode.tokens)
+    def _words(self, look: _Look, request: RecognitionRequest) -> tuple[RecognizedWord, ...]:
+        tokenizer, tokens = self._in(look.tongue.language), list(look.decode.tokens)
         if not tokens:
             return ()
         if request.quality is Quality.PARTIAL:
-            return spread_words(tokenizer, tokens, request.duration_ms, float(np.exp(decode.score)))
+            return spread_words(tokenizer, tokens, request.duration_ms, float(np.exp(look.decode.score)))
         frames = max(2, request.duration_ms * FRAMES_PER_S // 1000)
         with self._stage("align"):
-            view = ctranslate2.StorageView.from_array(np.ascontiguousarray(states))
+            view = ctranslate2.StorageView.from_array(np.ascontiguousarray(look.states))
             aligned = self._model.align(view, tokenizer.sot_sequence, [tokens], frames)[0]
         return aligned_words(tokenizer, tokens, aligned, request.duration_ms)
 
 
-def _own_frames(seconds: float, quality: Quality) -> int:
+def _suspicious(look: _Look, request: RecognitionRequest) -> bool:
+    return suspicious(look.decode.tokens, request.duration_ms, ended=look.decode.ended)
+
+
+def _own_frames(seconds: float, quality: Quality, least_s: float = LEAST_WINDOW_S) -> int:
     """Frames that are encoded for so much speech: an even number."""
-    with_pad_s = max(seconds + PAD_S[quality], LEAST_WINDOW_S)
+    with_pad_s = max(seconds + PAD_S[quality], least_s)
     return min(2 * int(np.ceil(with_pad_s * STATES_PER_S)), FULL_FRAMES)
 
 

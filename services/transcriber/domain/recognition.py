@@ -58,6 +58,7 @@ class Recognition:
     words: tuple[RecognizedWord, ...] = ()
     no_speech: float = 0.0
     mean_log_probability: float = 0.0
+    second_look: bool = False
     full_window: bool = False
     language: str = "en"
     language_probability: float = 0.0

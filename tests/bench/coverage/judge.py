@@ -61,6 +61,7 @@ def judge(
         "supervised_twice": [c for c in truth if c["doubleSupervised"]],
         "outside_groups": [c for c in truth if c["outsideGroups"]],
         "dropped": [c for c in truth if c["dropped"]],
+        "said_not_answered": [c for c in eligible if said.get(c["telephonySessionId"]) == "not_answered"],
     }
     covered_settled = len(settled) - len(classes["settled_not_covered"])
     return {
@@ -78,6 +79,7 @@ def judge(
         "no_terminal_record": len(classes["no_terminal_record"]),
         "several_terminal_records": len(classes["several_terminal_records"]),
         "terminal_records_repeated": sum(n - 1 for of in ends.values() for n in of.values()),
+        "said_not_answered": len(classes["said_not_answered"]),
         "double_supervised": sum(c["doubleSupervised"] for c in truth),
         "outside_groups": sum(c["outsideGroups"] for c in truth),
         "dropped": sum(bool(c["dropped"]) for c in truth),

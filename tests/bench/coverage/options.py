@@ -15,11 +15,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """One run. `hours` are simulated; 0 takes as many as the calls need at 2,000 in eight hours."""
+    """One run. `hours` are simulated; 0 takes as many as the calls need at 2,000 in four hours."""
 
     calls: int = 2000
     seed: int = 1
-    speed: float = 25.0
+    speed: float = 12.5
     kill: bool = False
     faults: str = "both"
     hours: float = 0.0
@@ -48,7 +48,7 @@ class Options:
     @property
     def day_hours(self) -> float:
         """Length of the day in simulated hours."""
-        return self.hours or max(8.0 * self.calls / 2000, 0.5)
+        return self.hours or max(4.0 * self.calls / 2000, 0.5)
 
     def shown(self) -> dict[str, Any]:
         """For the result."""
@@ -82,7 +82,11 @@ WAITS_MS: Mapping[str, tuple[int, int]] = {
     "EVENT_INGESTOR_PING_MS": (10_000, 2_000),
     "EVENT_INGESTOR_POLL_MS": (30_000, 100),
     "EVENT_INGESTOR_HYDRATE_AGAIN_MS": (15_000, 100),
-    "EVENT_INGESTOR_ROSTER_REFRESH_MS": (300_000, 500),
+    "EVENT_INGESTOR_ROSTER_REFRESH_MS": (30_000, 500),
+    "EVENT_INGESTOR_RECONCILE_MS": (60_000, 200),
+    "EVENT_INGESTOR_AGE_GUARD_MS": (15_000, 100),
+    "EVENT_INGESTOR_CALL_LOG_MS": (300_000, 500),
+    "EVENT_INGESTOR_CALL_LOG_LOOKBACK_MS": (900_000, 500),
     "RINGCENTRAL_TIMEOUT_MS": (10_000, 1_000),
     "RINGCENTRAL_LOGIN_HOLD_MS": (2_000, 50),
     "RINGCENTRAL_LOGIN_REFUSED_MS": (30_000, 200),
@@ -103,7 +107,7 @@ CONSTANTS: Mapping[str, Mapping[str, float]] = {
         "LONGEST_RETRY_MS": 200,
         "PACE_S": 0.01,
     },
-    "services.event_ingestor.app": {"MS_PER_MEDIUM_REQUEST": 20},
+    "services.event_ingestor.app": {"MS_PER_MEDIUM_REQUEST": 20, "ROSTER_RETRY_MS": 100},
     "services.chassis.ringcentral.login": {"MARGIN_S": 0},
 }
 # The gateway double's own: a registration is refreshed, silence is reported.

@@ -1,7 +1,7 @@
 """`make bench SUITE=coverage`: a floor's day in compressed time, judged by the simulator's truth.
 
-Options by environment: CALLS=2000 SEED=1 SPEED=25 KILL=0 FAULTS=both|clean|faults (see `options`). Logs of the
-processes stay in `.run/bench/coverage`.
+Options by environment: CALLS=2000 SEED=1 SPEED=12.5 KILL=0 FAULTS=both|clean|faults (see `options`). Kinds of run that
+are not asked for keep their figures in the results. Logs of the processes stay in `.run/bench/coverage`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from tests.bench.coverage import options as settings_of
 from tests.bench.coverage.gateway import PaperGateway
 from tests.bench.coverage.judge import Disturbance, judge
 from tests.bench.coverage.options import Options
+from tests.bench.coverage.results import code_digest, merged
 from tests.bench.coverage.surroundings import Killer, Surroundings
 from tests.support.brokers import Broker, running_broker
 
@@ -42,6 +44,7 @@ FOLDER = Path(".run/bench/coverage")
 TELL_EVERY_S = 10.0
 LOOK_EVERY_S = 2.0
 CLOSING_S = 60.0
+__all__ = ["measure", "merged"]
 
 
 def measure() -> dict[str, Any]:
@@ -49,13 +52,15 @@ def measure() -> dict[str, Any]:
     options = Options.of()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     kinds = ("clean", "faults") if options.faults == "both" else (options.faults,)
-    found: dict[str, Any] = {"options": options.shown()}
+    found: dict[str, Any] = {}
     for kind in kinds:
-        folder = FOLDER / kind
+        name = f"{kind}_killed" if options.kill else kind
+        folder, code = FOLDER / name, code_digest()
         shutil.rmtree(folder, ignore_errors=True)
         with tempfile.TemporaryDirectory() as scratch, running_broker(Path(scratch)) as broker:
-            found["options"]["broker"] = broker.name
-            found[kind] = asyncio.run(_Run(options, kind, folder, broker).play())
+            figures = asyncio.run(_Run(options, kind, folder, broker).play())
+        run = {"options": {**options.shown(), "faults": kind}, "broker": broker.name, "code": code}
+        found[name] = {**run, **figures}
     return found
 
 
@@ -121,8 +126,16 @@ class _Run:
                     await asyncio.to_thread(view.stop)
         return {
             **judge(truth, self._lifecycle, progress, speed=self._options.speed, disturbances=self._kills),
-            "kills": len(self._kills),
+            "kills": self._killed(),
             "gateway": dict(sorted(gateway.counts.items())),
+        }
+
+    def _killed(self) -> dict[str, Any]:
+        """How often each was killed, and how long until it was ready again, in the machine's seconds."""
+        down_s = sorted((kill.until_s - kill.from_s) / self._options.speed for kill in self._kills)
+        return {
+            **Counter(kill.what for kill in self._kills),
+            "down_s": {"p50": round(down_s[len(down_s) // 2], 1), "max": round(down_s[-1], 1)} if down_s else None,
         }
 
     def _take(self, incoming: Incoming) -> None:
@@ -174,7 +187,7 @@ class _Run:
                 await asyncio.to_thread(self._around.restart, name)
                 await asyncio.to_thread(self._around.wait_ready, name)
                 spell = [(at - self._day_began) * self._options.speed for at in (killed, time.monotonic())]
-                self._kills.append(Disturbance(f"kill {name}", *spell))
+                self._kills.append(Disturbance(name, *spell))
                 down_s = time.monotonic() - killed
                 _say(f"{self._kind}: killed {name}, ready again after {down_s:.1f} s")
 

@@ -95,6 +95,7 @@ class Surroundings:
                 "RINGCENTRAL_JWT": "sim-jwt-supervisor",
                 "RINGCENTRAL_JWTS": self._jwts if name == "supervision_orchestrator" else "",
                 "SUPERVISION_ORCHESTRATOR_DATA_DIR": str(self._folder / "data" / name),
+                "RINGCENTRAL_STATE_DIR": str(self._folder / "data" / name / "ringcentral"),
                 "SUPERVISION_ORCHESTRATOR_REQUEST_THREADS": "16",
             },
         )

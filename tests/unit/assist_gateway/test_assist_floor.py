@@ -3,75 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from services.assist_gateway.domain.access import Member, Viewer
-from services.assist_gateway.domain.board import Kind, Update
+from services.assist_gateway.domain.board import Kind
 from services.assist_gateway.domain.floor import Floor
-from services.assist_gateway.domain.session import Changed, Gone, Message, Refused, Session, Skipped, Snapshot
-
-ADMIN = Viewer(subject="root", role="admin")
-ANN = Viewer(subject="ann", role="agent", extension_id="ann")
-BOSS = Viewer(subject="boss", role="supervisor", extension_id="boss")
-
-
-class Notes:
-    def __init__(self) -> None:
-        self.lines: list[tuple[str, str, str, str]] = []
-
-    def watched(self, viewer: Viewer, call_id: str, detail: str) -> None:
-        self.lines.append(("watched", viewer.subject, call_id, detail))
-
-    def refused(self, viewer: Viewer, call_id: str, detail: str) -> None:
-        self.lines.append(("refused", viewer.subject, call_id, detail))
-
-
-class Screen:
-    """Keeps what it is told; fails when it is told something twice or out of order."""
-
-    def __init__(self, floor: Floor, viewer: Viewer, limit: int = 1_000) -> None:
-        self.floor = floor
-        self.calls: dict[str, dict[str, bytes]] = {}
-        self.cursor = -1
-        self.skipped = 0
-        self.refused: list[str] = []
-        self.wakes = 0
-        self.session = Session(viewer=viewer, limit=limit, wake=self._wake)
-        floor.open(self.session)
-
-    def _wake(self) -> None:
-        self.wakes += 1
-
-    def read(self) -> Screen:
-        for message in self.floor.next_messages(self.session):
-            self._take(message)
-        return self
-
-    def _take(self, message: Message) -> None:
-        match message:
-            case Snapshot():
-                assert message.cursor >= self.cursor
-                self.cursor = message.cursor
-                if message.complete:
-                    self.calls.clear()
-                for call in message.calls:
-                    self.calls[call.call_id] = {
-                        f"{kind}/{number}": record
-                        for kind, records in call.records.items()
-                        for number, record in enumerate(records)
-                    }
-            case Changed(update=update):
-                assert message.cursor > self.cursor
-                self.cursor = message.cursor
-                self.calls[update.call_id][f"{update.kind}/{update.item_id}"] = update.record
-            case Gone():
-                del self.calls[message.call_id]
-            case Skipped():
-                self.skipped += message.count
-            case Refused():
-                self.refused.append(message.code)
+from tests.unit.assist_gateway.floor_screens import ADMIN, ANN, BOSS, Notes, Screen, Topics, shown, true_of
 
 
 @pytest.fixture
@@ -80,18 +20,20 @@ def notes() -> Notes:
 
 
 @pytest.fixture
-def floor(notes: Notes) -> Floor:
-    return Floor(notes)
+def floor(notes: Notes) -> Iterator[Floor]:
+    floor = Floor(notes)
+    yield floor
+    PLACES.pop(id(floor), None)
+
+
+PLACES: dict[int, Topics] = {}
 
 
 def tell(
     floor: Floor, call_id: str, kind: Kind, item: str = "0", record: bytes = b"", rank: int = 0, **facts: Any
 ) -> None:
-    floor.take(
-        Update(
-            kind=kind, call_id=call_id, item_id=item, record=record or item.encode(), at_ms=0, rank=(0, rank), **facts
-        )
-    )  # fmt: skip
+    places = PLACES.setdefault(id(floor), Topics())
+    floor.take(places.update(call_id, kind, item, record, rank, facts))
 
 
 def start(floor: Floor, call_id: str, agent: str, at_ms: int = 0) -> None:
@@ -107,7 +49,6 @@ def test_snapshot_then_live(floor: Floor) -> None:
     tell(floor, "c1", "utterance", "1")
     tell(floor, "c2", "utterance", "0")
     assert screen.read().calls == {"c1": {"state/0": b"ann0", "utterance/0": b"0", "utterance/1": b"1"}}
-    assert screen.wakes == 2
 
 
 def test_agent_is_refused_anothers_call_and_an_unknown_one_alike(floor: Floor, notes: Notes) -> None:
@@ -183,9 +124,25 @@ def test_forgotten_calls_leave_the_screens(floor: Floor) -> None:
     screen = Screen(floor, ADMIN)
     tell(floor, "c1", "lifecycle", ended=True)
     floor.watch(screen.session, "c1")
-    floor.sweep(10_000, keep_ended_ms=1_000)
+    floor.sweep(10_000, keep_full_ms=500, keep_ended_ms=1_000)
     assert screen.read().calls == {}
     assert screen.session.calls == set()
+
+
+def test_calls_that_ended_leave_the_wall_and_stay_among_the_finished(floor: Floor) -> None:
+    start(floor, "c1", "ann")
+    tell(floor, "c1", "utterance", "0")
+    tell(floor, "c1", "summary", "0", ended=True)
+    screen = Screen(floor, ANN)
+    floor.watch_all(screen.session, "full")
+    assert set(screen.read().calls) == {"c1"}
+    floor.sweep(10_000, keep_full_ms=500, keep_ended_ms=100_000)
+    tell(floor, "c1", "recording", "0")
+    assert screen.read().calls == {}
+    assert floor.watch(screen.session, "c1")
+    assert screen.read().refused == ["not_live"]
+    (call,) = floor.calls_for(ANN)
+    assert (call.thin, set(call.items)) == (True, {"state", "summary", "recording"})
 
 
 def test_slow_screen_is_told_what_it_missed_and_gets_the_newest(floor: Floor) -> None:
@@ -194,9 +151,11 @@ def test_slow_screen_is_told_what_it_missed_and_gets_the_newest(floor: Floor) ->
     floor.watch(screen.session, "c1")
     for number in range(50):
         tell(floor, "c1", "utterance", str(number))
-    assert len(screen.session.outbox) == 0
+    assert not floor.watch(screen.session, "c9")
+    assert len(screen.session.outbox) == 1
     screen.read()
     assert screen.skipped == 51  # with the first snapshot
+    assert screen.refused == ["not_permitted"]  # an answer is not skipped
     assert len(screen.calls["c1"]) == 51
     tell(floor, "c1", "utterance", "50")
     assert len(screen.read().calls["c1"]) == 52
@@ -240,9 +199,4 @@ def test_whatever_happens_each_screen_ends_with_what_it_may_see(seed: int) -> No
                 tell(floor, call_id, "utterance", str(numbers.get(call_id, 0)), b"r", final=True)
                 numbers[call_id] = numbers.get(call_id, 0) + 1
     for screen in screens:
-        told = {call_id: sorted(items.values()) for call_id, items in screen.read().calls.items()}
-        true = {
-            call.call_id: sorted(record for kind in call.items for record in call.records(kind))
-            for call in floor.calls_for(screen.session.viewer)
-        }
-        assert told == true
+        assert shown(screen.read()) == true_of(floor, screen.viewer)

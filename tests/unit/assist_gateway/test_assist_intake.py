@@ -39,8 +39,26 @@ async def test_records_of_other_threads_reach_the_floor_in_order() -> None:
     reader.start()
     reader.join()
     await asyncio.sleep(0)
-    assert floor.board.snapshot("c1", "full").records == {"state": (encode(states[-1]),)}
-    assert floor.board.cursor == 3
+    call = floor.board.call("c1")
+    assert call is not None
+    assert call.records("state") == (encode(states[-1]),)
+    assert floor.board.reach.cursor() == {("st", 0): 0}
+
+
+async def test_more_than_a_handful_is_taken_in_little_by_little() -> None:
+    floor = Floor(journal())
+    intake = Intake(floor, asyncio.get_running_loop(), started_ms=STARTED_MS, prefix="earshot.")
+    for number in range(450):
+        intake.take(
+            message(encode(CallState(call_id=f"c{number}", status="held", updated_at=START)), call_id=f"c{number}")
+        )
+    intake.stand_at("earshot.calls.state.v1", 0, 900)
+    await asyncio.sleep(0)
+    assert 0 < len(floor.board) < 450
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert len(floor.board) == 450
+    assert floor.board.reach.cursor() == {("st", 0): 899}
 
 
 async def test_unreadable_records_are_poison_unless_older_than_the_process() -> None:

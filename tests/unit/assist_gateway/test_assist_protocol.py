@@ -2,84 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import jwt
 import pytest
-from starlette.testclient import TestClient
-from starlette.websockets import WebSocketDisconnect
 
-from services.assist_gateway.adapters.journal import TopicJournal
-from services.assist_gateway.adapters.screens import Screens
-from services.assist_gateway.adapters.tokens import Tokens
-from services.assist_gateway.adapters.web import web_app
 from services.assist_gateway.config import AssistGatewaySettings
-from services.assist_gateway.domain.board import Kind, Update
-from services.assist_gateway.domain.floor import Floor
 from services.chassis.errors import SettingError
 from services.chassis.settings import load
-from services.chassis.testing.fake_clock import FakeClock
-from services.chassis.testing.fake_publisher import FakePublisher
 from services.contracts.topics import ASSIST_FEEDBACK, AUDIT
-
-KEY = "k" * 32
-
-
-class Bench:
-    """A gateway without topics: the test tells the floor what happens."""
-
-    def __init__(self, console_dir: Path, **environ: str) -> None:
-        settings = load(AssistGatewaySettings, {"ASSIST_GATEWAY_JWT_KEY": KEY} | environ)
-        self.clock = FakeClock()
-        self.publisher = FakePublisher()
-        ids = itertools.count()
-        journal = TopicJournal(self.publisher, self.clock, lambda: f"id-{next(ids)}")
-        self.floor = Floor(journal)
-        self.ready = True
-        tokens = Tokens(
-            key=settings.jwt_key.get_secret_value(), issuer=settings.jwt_issuer, audience=settings.jwt_audience,
-            clock=self.clock,
-        )  # fmt: skip
-        screens = Screens(
-            floor=self.floor, tokens=tokens, journal=journal, clock=self.clock, ready=lambda: self.ready,
-            instance="i", queue_limit=settings.queue_limit, hello_timeout_ms=settings.hello_timeout_ms,
-        )  # fmt: skip
-        self.client = TestClient(web_app(floor=self.floor, tokens=tokens, screens=screens, console_dir=console_dir))
-
-    def token(self, role: str = "admin", key: str = KEY, **claims: Any) -> str:
-        now = int(self.clock.now().timestamp())
-        return jwt.encode({"sub": "someone", "role": role, "exp": now + 600} | claims, key, algorithm="HS256")
-
-    def tell(self, kind: Kind, item: str, record: dict[str, Any] | None = None, **facts: Any) -> None:
-        update = Update(
-            kind=kind, call_id=facts.pop("call_id", "c1"), item_id=item, at_ms=0,
-            record=json.dumps(record or {"id": item}).encode(), **facts,
-        )  # fmt: skip
-        assert self.client.portal is not None
-        self.client.portal.call(self.floor.take, update)
+from tests.unit.assist_gateway.gateway_bench import KEY, Bench, refused_with
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path)
     with bench.client:
-        bench.tell("state", "", {"status": "answered"}, agent_extension_id="7", agent_at_ms=1)
+        bench.tell("state", "", {"status": "answered"}, overview="state", agent_extension_id="7", agent_at_ms=1)
         yield bench
-
-
-def refused_with(bench: Bench, first: dict[str, Any] | str | None, **headers: str) -> tuple[str, int]:
-    with bench.client.websocket_connect("/v1/ws", headers=headers) as socket:
-        if first is not None:
-            socket.send_text(first if isinstance(first, str) else json.dumps(first))
-        error = socket.receive_json()
-        with pytest.raises(WebSocketDisconnect) as closed:
-            socket.receive_json()
-    assert error["type"] == "error"
-    return error["code"], closed.value.code
 
 
 def test_wrong_tokens_open_nothing(bench: Bench) -> None:
@@ -135,14 +76,13 @@ def test_nobody_is_shown_a_board_that_is_not_complete(bench: Bench) -> None:
 
 def test_snapshot_then_live_with_nothing_missing_or_twice(bench: Bench) -> None:
     bench.tell("utterance", "u1", {"utterance_id": "u1", "text": "hel"}, rank=(0, 0))
-    with bench.client.websocket_connect("/v1/ws") as socket:
-        socket.send_json({"type": "hello", "token": bench.token("agent", extension_id="7")})
-        socket.send_json({"type": "watch", "call_id": "c1"})
-        snapshot = socket.receive_json()
+    with bench.screen("agent", extension_id="7") as socket:
+        socket.send("watch", call_id="c1")
+        snapshot = socket.receive()
         bench.tell("utterance", "u1", {"utterance_id": "u1", "text": "hello"}, rank=(0, 1))
         bench.tell("utterance", "u1", {"utterance_id": "u1", "text": "hello"}, rank=(0, 1))
         bench.tell("suggestion", "s1")
-        live = [socket.receive_json() for _ in range(2)]
+        live = [socket.receive() for _ in range(2)]
     assert (snapshot["type"], snapshot["call_id"], snapshot["complete"]) == ("snapshot", "c1", False)
     (call,) = snapshot["calls"]
     assert (call["state"], call["summary"], call["detail"]) == ({"status": "answered"}, None, "full")
@@ -151,50 +91,43 @@ def test_snapshot_then_live_with_nothing_missing_or_twice(bench: Bench) -> None:
         ("utterance", {"utterance_id": "u1", "text": "hello"}),
         ("suggestion", {"id": "s1"}),
     ]
-    cursors = [int(message["cursor"].removeprefix("i:")) for message in (snapshot, *live)]
-    assert cursors == [2, 3, 4]
+    assert snapshot["cursor"] == {"st0": 1, "ut0": 2}
+    assert [message["at"] for message in live] == ["ut0:3", "su0:5"]
     (audit,) = bench.publisher.records(AUDIT)
     assert (audit.actor, audit.action, audit.call_id) == ("someone", "watched", "c1")
 
 
 def test_agent_is_refused_anothers_call_and_its_suggestions(bench: Bench) -> None:
     bench.tell("suggestion", "s1")
-    with bench.client.websocket_connect("/v1/ws") as socket:
-        socket.send_json({"type": "hello", "token": bench.token("agent", extension_id="8")})
-        socket.send_json({"type": "watch", "call_id": "c1"})
-        assert socket.receive_json() == {"type": "error", "code": "not_permitted", "call_id": "c1"}
-        socket.send_json({"type": "feedback", "suggestion_id": "s1", "action": "accepted"})
-        assert socket.receive_json() == {"type": "error", "code": "unknown_suggestion"}
-        socket.send_json({"type": "watch_all"})
-        assert socket.receive_json()["calls"] == []
+    with bench.screen("agent", extension_id="8") as socket:
+        socket.send("watch", call_id="c1")
+        assert socket.receive() == {"type": "error", "code": "not_permitted", "call_id": "c1"}
+        socket.send("feedback", suggestion_id="s1", action="accepted")
+        assert socket.receive() == {"type": "error", "code": "unknown_suggestion"}
+        socket.send("watch_all")
+        assert socket.receive()["calls"] == []
     assert [(a.action, a.call_id) for a in bench.publisher.records(AUDIT)] == [("refused", "c1"), ("refused", "")]
     assert bench.publisher.records(ASSIST_FEEDBACK) == []
 
 
 def test_who_keeps_asking_for_what_is_refused_is_sent_away(bench: Bench) -> None:
-    with bench.client.websocket_connect("/v1/ws") as socket:
-        socket.send_json({"type": "hello", "token": bench.token("agent", extension_id="8")})
+    with bench.screen("agent", extension_id="8") as socket:
         for _ in range(20):
-            socket.send_json({"type": "watch", "call_id": "c1"})
-        codes = [socket.receive_json()["code"]]
+            socket.send("watch", call_id="c1")
+        codes = [socket.receive()["code"]]
         while codes[-1] == "not_permitted":
-            codes.append(socket.receive_json()["code"])
-        with pytest.raises(WebSocketDisconnect) as closed:
-            socket.receive_json()
+            codes.append(socket.receive()["code"])
+        assert socket.closed() == 4403
     assert codes[-1] == "too_many_refusals"
-    assert closed.value.code == 4403
 
 
 def test_feedback_goes_to_its_topic(bench: Bench) -> None:
     bench.tell("suggestion", "s1")
-    with bench.client.websocket_connect("/v1/ws") as socket:
-        socket.send_json({"type": "hello", "token": bench.token("agent", extension_id="7")})
+    with bench.screen("agent", extension_id="7") as socket:
         for _ in range(2):  # a click repeated after a reconnect says the same
-            socket.send_json(
-                {"type": "feedback", "suggestion_id": "s1", "action": "dismissed", "reason": "not_relevant"}
-            )
-        socket.send_json({"type": "watch", "call_id": "c1"})
-        socket.receive_json()
+            socket.send("feedback", suggestion_id="s1", action="dismissed", reason="not_relevant")
+        socket.send("watch", call_id="c1")
+        socket.receive()
     first, second = bench.publisher.records(ASSIST_FEEDBACK)
     assert (first.call_id, first.action, first.reason, first.by) == ("c1", "dismissed", "not_relevant", "7")
     assert first.feedback_id == second.feedback_id
@@ -208,7 +141,9 @@ def test_feedback_goes_to_its_topic(bench: Bench) -> None:
         '{"type":"watch_all","detail":"everything"}',
         '{"type":"feedback","suggestion_id":"s1","action":"loved"}',
         '{"type":"feedback","suggestion_id":"s1","action":"dismissed","reason":"Jane said no"}',
-        '"' + "x" * 20_000 + '"',
+        '{"type":"resume","cursor":{"st0":"x"},"calls":{}}',
+        '{"type":"resume","cursor":{"../st0":1},"calls":{}}',
+        '"' + "x" * 300_000 + '"',
     ],
 )
 def test_what_is_not_the_protocol_ends_the_connection(bench: Bench, request_text: str) -> None:
@@ -216,19 +151,67 @@ def test_what_is_not_the_protocol_ends_the_connection(bench: Bench, request_text
     assert refused_with(bench, request_text, Authorization=f"Bearer {token}") == ("bad_request", 4400)
 
 
-def test_connection_ends_with_its_token(bench: Bench) -> None:
-    soon = bench.clock.now().timestamp() + 0.05
-    with bench.client.websocket_connect("/v1/ws") as socket:
-        socket.send_json({"type": "hello", "token": bench.token(exp=soon)})
-        assert socket.receive_json() == {"type": "error", "code": "token_expired"}
+def test_connection_ends_with_its_token_unless_a_new_one_came(bench: Bench) -> None:
+    now = bench.clock.now().timestamp()
+    with bench.screen(exp=now + 0.2) as first, bench.screen(exp=now + 0.2) as second:
+        second.send("token", token=bench.token())
+        second.send("watch_all")
+        assert second.receive()["type"] == "snapshot"
+        bench.clock.advance_ms(300)
+        assert first.receive() == {"type": "error", "code": "token_expired"}
+        assert first.closed() == 4401
+        second.send("unwatch", call_id="c1")
+        bench.tell("alert", "a1", overview="a")
+        assert second.receive()["type"] == "alert"
     assert bench.floor.viewers == 0
 
 
+def test_a_new_token_of_somebody_else_ends_the_connection(bench: Bench) -> None:
+    with bench.screen() as screen:
+        screen.send("token", token=bench.token(sub="another"))
+        assert screen.receive() == {"type": "error", "code": "token_of_another"}
+        assert screen.closed() == 4401
+
+
+def test_a_new_token_with_fewer_rights_takes_effect_at_once(bench: Bench) -> None:
+    with bench.screen() as screen:
+        screen.send("watch_all")
+        assert len(screen.receive()["calls"]) == 1
+        screen.send("token", token=bench.token("agent", extension_id="8"))
+        assert screen.receive() == {"type": "gone", "call_id": "c1"}
+
+
+def test_welcome_says_who_one_is(bench: Bench) -> None:
+    bench.roster("9", monitoring="g")
+    with bench.client.websocket_connect("/v1/ws", headers=bench.bearer("supervisor", extension_id="9")) as socket:
+        welcome = socket.receive_json()
+    viewer = {"subject": "someone", "role": "supervisor", "extension_id": "9", "name": "N9"}
+    assert welcome == {"type": "welcome", "viewer": viewer, "may_listen": True, "time": "2026-03-02T15:00:00.000Z"}
+    assert bench.client.get("/v1/me", headers=bench.bearer("agent", extension_id="7")).json()["may_listen"] is False
+
+
+def test_resume_by_what_the_screen_kept(bench: Bench) -> None:
+    with bench.screen("agent", extension_id="7") as screen:
+        screen.send("watch_all")
+        cursor = screen.receive()["cursor"]
+        bench.tell("utterance", "u1", {"text": "heard"})
+        assert screen.receive()["at"] == "ut0:2"
+    bench.tell("utterance", "u2", {"text": "missed"})
+    bench.tell("state", "", {"status": "answered"}, call_id="c2", agent_extension_id="7", overview="state")
+    with bench.screen("agent", extension_id="7") as screen:
+        screen.send("resume", cursor=cursor | {"ut0": 2}, calls={"c1": "full", "c9": "full"}, watch_all="full")
+        told = [screen.receive() for _ in range(4)]
+    assert [(m["type"], m.get("call_id")) for m in told] == [
+        ("gone", "c9"), ("utterance", "c1"), ("snapshot", "c2"), ("resumed", None),
+    ]  # fmt: skip
+    assert told[1]["record"] == {"text": "missed"}
+    assert told[3]["cursor"] == {"st0": 4, "ut0": 3}
+
+
 def test_screens_that_leave_are_forgotten(bench: Bench) -> None:
-    with bench.client.websocket_connect("/v1/ws") as socket:
-        socket.send_json({"type": "hello", "token": bench.token()})
-        socket.send_json({"type": "watch_all", "detail": "overview"})
-        assert socket.receive_json()["complete"] is True
+    with bench.screen() as socket:
+        socket.send("watch_all", detail="overview")
+        assert socket.receive()["complete"] is True
         assert bench.floor.viewers == 1
     assert bench.floor.viewers == 0
 
@@ -239,9 +222,10 @@ def test_list_of_calls_needs_a_token_and_shows_what_may_be_seen(bench: Bench) ->
     other = bench.client.get("/v1/calls", headers={"Authorization": f"Bearer {bench.token('agent', extension_id='8')}"})
     assert mine.json()["calls"] == [
         {"call_id": "c1", "agent_extension_id": "7", "state": {"status": "answered"}, "summary": None,
-         "recording": None}
+         "recording": None, "agent": {"extension_id": "7", "name": "", "extension_number": ""}, "outcome": None,
+         "alerts": 0}
     ]  # fmt: skip
-    assert other.json() == {"calls": []}
+    assert other.json() == {"calls": [], "next": None}
 
 
 def test_page_says_how_to_build_it_or_is_served_with_its_headers(tmp_path: Path) -> None:
@@ -260,5 +244,3 @@ def test_page_says_how_to_build_it_or_is_served_with_its_headers(tmp_path: Path)
 def test_short_key_is_refused_by_name() -> None:
     with pytest.raises(SettingError, match="ASSIST_GATEWAY_JWT_KEY: must have at least 32"):
         load(AssistGatewaySettings, {"ASSIST_GATEWAY_JWT_KEY": "short"})
-    with pytest.raises(SettingError, match="ASSIST_GATEWAY_JWT_KEY"):
-        load(AssistGatewaySettings, {})

@@ -8,9 +8,19 @@ from typing import Any
 
 import pytest
 
-from services.assist_gateway.adapters.topics import RECENT, ROSTER, STATE, Change, MemberChanged, Removed, change_from
+from services.assist_gateway.adapters.topics import (
+    OUTLINE,
+    RECENT,
+    ROSTER,
+    Change,
+    MemberChanged,
+    Removed,
+    change_from,
+    lane_of,
+)
 from services.assist_gateway.domain.access import Member
 from services.assist_gateway.domain.board import Update
+from services.assist_gateway.domain.reach import Place
 from services.chassis.consumer import Incoming
 from services.chassis.errors import Poison
 from services.chassis.records import decode
@@ -22,7 +32,7 @@ EXAMPLES = Path(__file__).parents[3] / "schemas" / "examples"
 def read(topic: topics.Topic[Any], value: bytes | None, key: str) -> Change:
     return change_from(
         Incoming(
-            topic=topic, full_name=f"earshot.{topic.name}", partition=0, offset=0, key=key, value=value, headers=(),
+            topic=topic, full_name=f"earshot.{topic.name}", partition=3, offset=11, key=key, value=value, headers=(),
             timestamp_ms=7,
         )
     )  # fmt: skip
@@ -61,11 +71,12 @@ def test_each_topic_becomes_an_update(topic: topics.Topic[Any], name: str, kind:
     record = example(name)
     update = told(topic, record)
     assert (update.kind, update.call_id, update.at_ms) == (kind, record["call_id"], 7)
+    assert update.place == Place(lane_of(topic, 3), 11)
     assert decode(topic, update.record) == decode(topic, json.dumps(record).encode())
 
 
 def test_all_followed_topics_are_covered_above() -> None:
-    assert len({topic.name for topic in RECENT + STATE + ROSTER}) == 14
+    assert len({topic.name for topic in RECENT + OUTLINE + ROSTER}) == 14
 
 
 def test_later_partials_rank_higher_and_the_final_highest() -> None:
@@ -102,7 +113,10 @@ def test_roster_entries_become_members_and_tombstones_remove_them() -> None:
         {"group_id": "g2", "permissions": ["monitoring"]},
     ]
     record = example("roster-entry", extension_id="7", groups=groups)
-    member = Member(monitored_in=frozenset({"g1"}), monitoring_in=frozenset({"g1", "g2"}))
+    member = Member(
+        monitored_in=frozenset({"g1"}), monitoring_in=frozenset({"g1", "g2"}), name=record["name"],
+        extension_number=record["extension_number"],
+    )  # fmt: skip
     topic = topics.MONITORING_ROSTER
     assert read(topic, json.dumps(record).encode(), "7") == MemberChanged(extension_id="7", member=member)
     assert read(topic, None, "7") == MemberChanged(extension_id="7", member=None)
@@ -132,3 +146,37 @@ def test_what_cannot_be_read_is_poison(value: bytes, reason: str) -> None:
 def test_roster_entry_under_a_foreign_key_is_poison() -> None:
     with pytest.raises(Poison, match="wrong_key"):
         read(topics.MONITORING_ROSTER, json.dumps(example("roster-entry")).encode(), "another")
+
+
+def test_lanes_of_topics_are_told_apart_and_never_renamed() -> None:
+    """Cursors outlive a deployment: a changed name would make every screen's cursor worthless, a shared one wrong."""
+    names = {lane_of(topic, 0)[0]: topic.name for topic in RECENT + OUTLINE}
+    assert names == {
+        "st": "calls.state.v1", "lc": "calls.lifecycle.v1", "tp": "transcripts.partial.v1",
+        "tf": "transcripts.final.v1", "tl": "transcripts.legs.v1", "sg": "assist.suggestions.v1",
+        "fb": "assist.feedback.v1", "in": "calls.insights.v1", "al": "alerts.v1", "sm": "calls.summary.v1",
+        "rc": "calls.recordings.v1", "sv": "supervision.events.v1", "ml": "media.legs.v1",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "item", "overview"),
+    [
+        ("call-insight", {"kind": "sentiment", "role": "customer", "insight_id": "i"}, "i", "sentiment/customer"),
+        ("call-insight", {"kind": "category", "label": "billing", "insight_id": "i"}, "i", "category/billing"),
+        ("call-insight-2", {}, "dynamics", "dynamics"),
+        ("call-insight-3", {}, "checklist", "checklist"),
+        ("call-insight-4", {"handed_on_from": ""}, "summary", ""),
+        ("call-insight-4", {"handed_on_from": "s-0"}, "handed_on", ""),
+    ],
+)
+def test_insights_that_tell_the_whole_replace_each_other(
+    name: str, changes: dict[str, Any], item: str, overview: str
+) -> None:
+    update = told(topics.CALLS_INSIGHTS, example(name, **changes))
+    assert (update.item_id, update.overview) == (item, overview)
+
+
+def test_the_end_of_a_call_is_in_its_overview_with_the_outcome() -> None:
+    assert told(topics.CALLS_LIFECYCLE, example("call-lifecycle", type="ended")).overview == "ended"
+    assert told(topics.CALLS_LIFECYCLE, example("call-lifecycle", type="held")).overview == ""

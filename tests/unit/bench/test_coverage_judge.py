@@ -23,10 +23,10 @@ def call(call_id: str = "s-1", **facts: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def ended(call_id: str = "s-1", event_id: str = "s-1#ended") -> CallLifecycle:
+def ended(call_id: str = "s-1", event_id: str = "s-1#ended", reason: Any = "covered") -> CallLifecycle:
     return CallLifecycle(
         event_id=event_id, call_id=call_id, type="ended", at=datetime(2026, 1, 1, tzinfo=UTC),
-        outcome=CallOutcome(reason="covered"),
+        outcome=CallOutcome(reason=reason),
     )  # fmt: skip
 
 
@@ -44,6 +44,11 @@ def test_accounts_that_are_missing_repeated_or_more_than_one() -> None:
     assert (found["no_terminal_record"], found["several_terminal_records"], found["terminal_records"]) == (1, 1, 3)
     assert found["terminal_records_repeated"] == 1
     assert [c["call_id"] for c in found["failures"]["no_terminal_record"]] == ["s-1"]
+
+
+def test_an_answered_call_that_is_said_not_to_have_been_answered() -> None:
+    found = judge([call(), call("s-2", eligible=False)], [ended(reason="not_answered")], PROGRESS, speed=25)
+    assert (found["said_not_answered"], found["reasons"]) == (1, {"not_answered": 1})
 
 
 def test_a_call_that_nobody_heard_although_it_had_the_time() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,6 +15,7 @@ from requests.adapters import BaseAdapter
 from structlog.testing import capture_logs
 
 from services.chassis.ringcentral import RateLimit, RingCentralClient, RingCentralRefused
+from services.chassis.ringcentral.penalties import Penalties
 from services.chassis.settings import RingCentralSettings
 from services.chassis.testing.fake_clock import FakeClock
 
@@ -57,7 +59,9 @@ class FakeRingCentral(BaseAdapter):
         pass
 
 
-def client_of(fake: FakeRingCentral, clock: FakeClock | None = None, **more: Any) -> RingCentralClient:
+def client_of(
+    fake: FakeRingCentral, clock: FakeClock | None = None, state_dir: Path | None = None, **more: Any
+) -> RingCentralClient:
     settings = RingCentralSettings.model_validate(
         {
             "RINGCENTRAL_SERVER_URL": "https://rc.test/",
@@ -65,6 +69,7 @@ def client_of(fake: FakeRingCentral, clock: FakeClock | None = None, **more: Any
             "RINGCENTRAL_CLIENT_SECRET": "client-secret-77",
             "RINGCENTRAL_JWT": "jwt-assertion-88",
             "RINGCENTRAL_TIMEOUT_MS": 1500,
+            "RINGCENTRAL_STATE_DIR": state_dir,
         }
     )
     return RingCentralClient(settings, clock=clock or FakeClock(), adapter=fake, **more)
@@ -107,6 +112,15 @@ def test_401_logs_in_again_and_retries_once():
     assert (error.status, error.error_code, error.retryable, len(fake.requests)) == (401, "OAU-213", False, 2)
 
 
+def test_the_login_tells_whose_credentials_these_are():
+    fake = FakeRingCentral()
+    fake.token_answers = [reply(200, {"access_token": "AT-secret-1", "owner_id": 700200300})]
+    client = client_of(fake)
+    assert [client.owner_id(), client.owner_id()] == ["700200300", "700200300"]
+    assert (len(fake.logins), fake.requests) == (1, [])
+    assert client_of(FakeRingCentral()).owner_id() == ""
+
+
 def test_threads_share_one_login():
     gate = threading.Barrier(4)
     fake = FakeRingCentral(*[reply(200) for _ in range(4)])
@@ -136,6 +150,29 @@ def test_a_refused_login_is_held_back_then_tried_again():
     assert 0 < second.retry_after_ms <= 30_000
     clock.advance_ms(30_000)
     assert client.get(EXTENSIONS) == {"ok": True}
+
+
+def test_a_penalty_outlives_the_process_where_there_is_a_folder_for_it(tmp_path: Path):
+    clock, limited = FakeClock(), reply(429, headers={"Retry-After": "60", "X-Rate-Limit-Group": "light"})
+    refused(lambda: client_of(FakeRingCentral(limited), clock, tmp_path).get(EXTENSIONS))
+    clock.advance_ms(59_000)
+    successor, stranger = FakeRingCentral(reply(200)), FakeRingCentral(reply(200))
+    client = client_of(successor, clock, tmp_path)
+    assert (refused(lambda: client.get(EXTENSIONS)).retry_after_ms, successor.requests) == (1_000, [])
+    client_of(stranger, clock, tmp_path, jwt=SecretStr("another")).get(EXTENSIONS)
+    clock.advance_ms(1_000)
+    client.get(EXTENSIONS)
+    assert not any(secret in file.name + file.read_text() for file in tmp_path.iterdir() for secret in SECRETS)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"light": 7}', b'{"light": "soon"}'])
+def test_an_unreadable_memory_of_penalties_is_none(tmp_path: Path, content: bytes):
+    file = tmp_path / "penalties.json"
+    file.write_bytes(content)
+    penalties = Penalties(FakeClock(), file=file)
+    assert penalties.remaining_ms("GET /x") == 0
+    penalties.punish({"Retry-After": "5"})
+    assert Penalties(FakeClock(), file=file).remaining_ms("GET /x") == 5_000
 
 
 def test_429_silences_its_group_for_the_penalty_and_no_other():

@@ -19,6 +19,7 @@ from services.event_ingestor.domain.connection_model import (
     Opened,
     OpenFailed,
     Phase,
+    Refused,
     SendHeartbeat,
     Subscribe,
     Watch,
@@ -232,7 +233,10 @@ def test_a_refused_subscription_is_repeated_on_the_same_connection():
     played.wait()
     played.greet()
     refusal = Reply(message_id="m1", status=429, wsc=None, error_code="CMN-301", retry_after_ms=60_000)
-    assert played.frame(refusal) == (Down("subscription refused: 429 CMN-301"),)
+    assert played.frame(refusal) == (
+        Down("subscription refused: 429 CMN-301"),
+        Refused(len(AGENTS), 429, "CMN-301"),
+    )
     assert played.wait(59_000) in ((), (SendHeartbeat("m2"),))
     played.now_ms += 1_000
     effects = played.hear(Woken())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from services.chassis.consumer import Incoming
-from services.chassis.ringcentral import RingCentralClient, RingCentralRefused
+from services.chassis.ringcentral import RingCentralRefused
 from services.chassis.ringcentral.extensions import EXTENSIONS
 from services.chassis.ringcentral.groups import GROUPS
 from services.chassis.testing.fake_clock import FakeClock
@@ -19,37 +19,15 @@ from services.event_ingestor.adapters.event_publisher import EventPublisher
 from services.event_ingestor.adapters.hydration import Hydrator
 from services.event_ingestor.adapters.roster_source import RosterSource
 from services.event_ingestor.adapters.roster_topic import StoredRoster, publish_roster
-from services.event_ingestor.adapters.sessions import ACCOUNT, Listed, Sessions
+from services.event_ingestor.adapters.sessions import ACCOUNT, Listed, Listing, Sessions
 from services.event_ingestor.domain.calls import KnownCalls, Party
 from services.event_ingestor.domain.dedupe import Seen
 from services.event_ingestor.domain.roster import diff, monitored
+from tests.support.scripted_rest import ScriptedRest
 
 AGENTS = frozenset({"301"})
 ACTIVE = f"{ACCOUNT}/active-calls"
 SESSION = f"{ACCOUNT}/telephony/sessions/s-1"
-
-
-class ScriptedRest:
-    """Replies by path; what is missing is refused with 404."""
-
-    def __init__(self, replies: Mapping[str, Any]) -> None:
-        self.replies = dict(replies)
-        self.asked: list[str] = []
-
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
-        self.asked.append(path)
-        reply = self.replies.get(path, RingCentralRefused(404, "CMN-102"))
-        if callable(reply):
-            reply = reply()
-        if isinstance(reply, RingCentralRefused):
-            raise reply
-        return cast(dict[str, Any], reply)
-
-    def pages(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
-        yield from self.get(path, query)["records"]
-
-    def client(self) -> RingCentralClient:
-        return cast(RingCentralClient, self)
 
 
 def company() -> ScriptedRest:
@@ -132,7 +110,7 @@ def test_active_calls_of_the_watched_from_the_company_list():
         {"sessionId": "5"},
     ]
     rest = ScriptedRest({ACTIVE: {"records": records}})
-    assert [one.call_id for one in Sessions(rest.client()).active(AGENTS)] == ["s-1", "s-3", "s-4"]
+    assert [one.call_id for one in Sessions(rest.client()).active(AGENTS).calls] == ["s-1", "s-3", "s-4"]
 
 
 def test_active_calls_extension_by_extension_where_the_company_list_is_not_allowed():
@@ -143,7 +121,7 @@ def test_active_calls_extension_by_extension_where_the_company_list_is_not_allow
             own: {"records": [{"telephonySessionId": "s-1", "extension": {"id": 301}}]},
         }
     )
-    assert Sessions(rest.client()).active(AGENTS) == [Listed("s-1")]
+    assert Sessions(rest.client()).active(AGENTS) == Listing((Listed("s-1"),), AGENTS)
 
 
 class Hydration:

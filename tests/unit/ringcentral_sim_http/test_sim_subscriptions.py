@@ -133,3 +133,45 @@ async def test_a_websocket_subscription_needs_a_websocket(lab):
     body = {"eventFilters": [ALL], "deliveryMode": {"transportType": "WebSocket"}}
     reply = await lab.call("POST", "/subscription", await lab.login(), body)
     assert (reply.status_code, reply.json()["errors"][0]["parameterName"]) == (400, "transportType")
+
+
+async def test_a_limit_on_filters_refuses_the_whole_subscription(make_lab):
+    lab = await make_lab(max_filters=1)
+    token = await lab.login()
+    reply = await lab.call("POST", "/subscription", token, wanted(ALL, OF_ANN))
+    error = reply.json()["errors"][0]
+    assert (reply.status_code, error["errorCode"], error["parameterName"]) == (400, "CMN-101", "eventFilters")
+    assert (await lab.call("POST", "/subscription", token, wanted(OF_ANN))).status_code == 200
+
+
+async def test_the_app_needs_the_permission_for_webhooks(make_lab):
+    lab = await make_lab(app_permissions="CallControl")
+    reply = await lab.call("POST", "/subscription", await lab.login(), wanted())
+    assert (reply.status_code, reply.json()["errors"][0]["errorCode"]) == (403, "CMN-401")
+
+
+async def test_webhooks_are_suspended_or_expired_on_demand(lab):
+    token = await lab.login()
+    made = [(await lab.call("POST", "/subscription", token, wanted())).json()["id"] for _ in range(2)]
+    told = (await lab.http.post("/sim/faults", json={"blacklist_webhooks": True})).json()
+    assert (told["blacklisted_webhooks"], told["expired_webhooks"]) == (2, 0)
+    for change in (("POST", "/renew"), ("PUT", "")):
+        reply = await lab.call(change[0], f"/subscription/{made[0]}{change[1]}", token, wanted())
+        assert reply.status_code == 400
+    third = (await lab.call("POST", "/subscription", token, wanted())).json()["id"]
+    told = (await lab.http.post("/sim/faults", json={"expire_webhooks": True})).json()
+    assert told["expired_webhooks"] == 1
+    assert (await lab.call("GET", f"/subscription/{third}", token)).status_code == 404
+
+
+async def test_the_verification_token_may_be_replaced_and_its_header_be_the_other_one(make_lab):
+    lab = await make_lab(webhook_token_header="validation-token")
+    token = await lab.login()
+    made = (await lab.call("POST", "/subscription", token, wanted(OF_ANN))).json()["id"]
+    body = wanted(OF_ANN)
+    body["deliveryMode"]["verificationToken"] = "vt-2"
+    assert (await lab.call("PUT", f"/subscription/{made}", token, body)).status_code == 200
+    lab.poster.posts.clear()
+    await lab.dial(duration_ms=1000, start_audio="answered")
+    await lab.clock.advance(2)
+    assert {headers["validation-token"] for _, _, headers in lab.poster.posts} == {"vt-2"}

@@ -198,3 +198,23 @@ async def test_active_calls_lag_and_linger(lab):
     assert await shown(everyone) == [(session, 700200301)]
     await lab.clock.advance(60)
     assert await shown(everyone) == []
+
+
+async def test_the_call_log_has_calls_once_they_are_over_with_their_legs(lab):
+    token = await lab.login()
+    session = await lab.dial(duration_ms=10_000, start_audio="answered")
+
+    async def shown(query=""):
+        return (await lab.call("GET", f"/account/~/call-log{query}", token)).json()["records"]
+
+    await lab.clock.advance(15)
+    assert await shown() == []
+    await lab.clock.advance(30)
+    [simple], [detailed] = await shown(), await shown("?view=Detailed&type=Voice")
+    assert (simple["telephonySessionId"], "legs" in simple) == (session, False)
+    agent = next(leg for leg in detailed["legs"] if "extension" in leg)
+    assert (agent["extension"]["id"], agent["result"], agent["action"]) == (700200301, "Accepted", "Phone Call")
+    assert 10 <= agent["duration"] <= 14
+    later = detailed["startTime"].replace("2026", "2027")
+    assert await shown(f"?dateFrom={later}") == []
+    assert (await lab.call("GET", "/account/~/call-log?dateFrom=yesterday", token)).status_code == 400

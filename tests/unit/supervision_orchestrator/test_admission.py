@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -70,6 +71,14 @@ def test_second_leg_stays_with_supervisor_and_device_of_the_first() -> None:
     assert choose(floor, bound) == Booking("s1", "d1")
     assert choose(pool(requests=(1, 45)), bound) == "rate_limited"
     assert choose(pool(devices=(phone("d2", "s2"),)), bound) == "no_device_online"
+
+
+def test_legs_are_another_groups_only_where_the_groups_say_so() -> None:
+    bound = call("a", "west", legs=1, requests=2, supervisor="s1", device_id="d1")
+    not_here_yet = replace(pool(), supervisors=(Supervisor(extension_id="s2"),))
+
+    assert choose(pool(), bound) == "another_group"
+    assert choose(not_here_yet, replace(bound, agent_extension_id="east")) == "no_device_online"
 
 
 def test_supervisor_that_must_be_silent_is_avoided_and_the_last_one_preferred() -> None:

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from services.supervision_orchestrator.domain.call import CallState, Phase
-from services.supervision_orchestrator.domain.effects import FollowPeer, Forget, PublishFact
-from services.supervision_orchestrator.domain.floor import Supervisor
+from services.supervision_orchestrator.domain.effects import FollowPeer, Forget, PublishFact, PublishStep
+from services.supervision_orchestrator.domain.floor import Device, Floor, Supervisor
 from services.supervision_orchestrator.domain.inputs import LetIn, PeerFollowed
-from services.supervision_orchestrator.domain.roster import Roster
+from services.supervision_orchestrator.domain.roster import Membership, Roster
 from services.supervision_orchestrator.domain.snapshot import snapshot_of
 from services.supervision_orchestrator.domain.stages import CALL_TRANSITIONS, Happening, Stage
 from tests.support.call_bench import (
@@ -332,6 +332,84 @@ def test_call_taken_up_after_its_account_stays_accounted_for() -> None:
     bench.feed(change(12, 4, "Answered", OTHER_AGENT, at_ms=50_000), PeerFollowed(call_id=CALL), at_ms=50_000)
 
     assert len(bench.effects) == effects
+
+
+SECOND, SECOND_DEVICE = "700200310", "801000000009"
+
+
+def two_groups() -> Floor:
+    """The other agent is in a group of its own, with a supervisor of its own."""
+    west = (Membership(group_id="32", monitored=True, monitoring=False),)
+    watcher = (Membership(group_id="32", monitored=False, monitoring=True),)
+    known = floor()
+    entries = {**known.roster.entries, OTHER_AGENT: west, SECOND: watcher}
+    device = Device(device_id=SECOND_DEVICE, supervisor_extension_id=SECOND, online=True, free_slots=4)
+    return replace(
+        known, roster=Roster(entries), devices=(*known.devices, device),
+        supervisors=(*known.supervisors, Supervisor(extension_id=SECOND)),
+    )  # fmt: skip
+
+
+def transferred_to_the_other_group() -> CallBench:
+    bench = CallBench(two_groups())
+    bench.feed(change(3, 2, "Answered", AGENT, at_ms=0), at_ms=0)
+    bench.answer_read(*TWO)
+    bench.hear(*bench.asks)
+    bench.feed(change(9, 2, "Disconnected", AGENT, reason="BlindTransfer", at_ms=20_000), at_ms=20_000)
+    bench.down(party_id(2))
+    bench.feed(change(10, 4, "Answered", OTHER_AGENT, at_ms=22_000), at_ms=22_000)
+    bench.answer_read(read_party(1), read_party(4, "Answered", OTHER_AGENT))
+    return bench
+
+
+def test_a_call_that_comes_to_an_agent_of_another_group_is_given_over_to_a_supervisor_of_that_group() -> None:
+    bench = transferred_to_the_other_group()
+    given_over = [e for e in bench.effects if isinstance(e, PublishStep) and e.reason == "superseded"]
+    assert [(e.type, e.party_id) for e in given_over] == [("ended", party_id(1))]
+    assert bench.reasons.count("another_group") == 1
+    asked = len(bench.asks)
+
+    bench.tick(200)
+    bench.down(party_id(1), reason="hung_up")
+    assert bench.reads[-1].supervisor == SECOND
+    bench.answer_read(read_party(1), read_party(4, "Answered", OTHER_AGENT))
+    assert {(a.supervisor, a.device_id, a.agent_extension_id) for a in bench.asks[asked:]} == {
+        (SECOND, SECOND_DEVICE, OTHER_AGENT)
+    }
+    assert {a.party_id for a in bench.asks[asked:]} == {party_id(1), party_id(4)}
+    for ask in bench.asks[asked:]:
+        bench.accept(ask)
+        bench.up(ask.party_id, "00000002")
+    bench.feed(change(20, 4, "Disconnected", OTHER_AGENT, at_ms=60_000), at_ms=60_000)
+    bench.run_timers(90_000)
+    [outcome] = bench.outcomes
+    assert (outcome.reason, outcome.gap_ms) == ("covered", 200)
+
+
+def test_the_next_supervisor_waits_until_the_first_one_has_left_the_session() -> None:
+    bench = transferred_to_the_other_group()
+    asked = len(bench.asks)
+    bench.down(party_id(1), reason="hung_up")
+    own = read_party(7, "Answered", SUPERVISOR, reason="Supervising")
+    bench.answer_read(read_party(1), read_party(4, "Answered", OTHER_AGENT), own)
+    assert len(bench.asks) == asked
+    bench.tick(1_000)
+    bench.answer_read(read_party(1), read_party(4, "Answered", OTHER_AGENT))
+    assert [a.supervisor for a in bench.asks[asked:]] == [SECOND, SECOND]
+
+
+def test_where_nobody_may_listen_to_the_next_agent_the_customer_is_heard_on() -> None:
+    lone = CallBench(replace(two_groups(), supervisors=(Supervisor(extension_id=SUPERVISOR),)))
+    lone.feed(change(3, 2, "Answered", AGENT, at_ms=0), at_ms=0)
+    lone.answer_read(*TWO)
+    lone.hear(*lone.asks)
+    lone.feed(change(9, 2, "Disconnected", AGENT, reason="BlindTransfer", at_ms=20_000), at_ms=20_000)
+    lone.feed(change(10, 4, "Answered", OTHER_AGENT, at_ms=22_000), at_ms=22_000)
+    lone.answer_read(read_party(1), read_party(4, "Answered", OTHER_AGENT))
+
+    assert lone.reasons[-1] == "not_permitted"
+    assert "superseded" not in lone.reasons
+    assert live_requests(lone) == {"customer": 1}
 
 
 def test_call_that_waits_for_room_is_still_looked_at_so_that_a_lost_end_is_found() -> None:

@@ -329,6 +329,63 @@ def test_a_call_that_was_over_before_anything_was_heard_of_it_is_not_said_to_be_
     assert [(o.reason, o.detail) for o in bench.outcomes] == [("error", "events_missed")]
 
 
+def unseen_answer_and_end() -> CallBench:
+    """What the call log tells of a call after its end, in one go."""
+    bench = CallBench()
+    log = {"after_the_fact": True}
+    bench.feed(change(-1, 90, "Answered", AGENT, at_ms=0, **log), at_ms=400_000)
+    bench.feed(change(-1, 90, "Disconnected", AGENT, at_ms=60_000, **log), at_ms=400_000)
+    bench.run_timers(430_000)
+    return bench
+
+
+def test_a_call_told_of_by_the_call_log_alone_has_its_duration_and_says_that_events_were_missed() -> None:
+    [outcome] = unseen_answer_and_end().outcomes
+
+    assert (outcome.reason, outcome.detail, outcome.duration_ms) == ("error", "events_missed", 60_000)
+    assert outcome.gap_ms == 60_000
+
+
+def test_a_missed_call_told_of_by_the_call_log_was_not_answered() -> None:
+    bench = CallBench()
+    bench.feed(change(-1, 90, "Disconnected", AGENT, at_ms=20_000, after_the_fact=True), at_ms=400_000)
+    bench.tick(3000)
+    bench.answer_gone()
+    bench.run_timers(430_000)
+
+    assert [o.reason for o in bench.outcomes] == ["not_answered"]
+
+
+def test_the_call_log_names_no_party_but_means_the_one_that_is_known() -> None:
+    bench = heard()
+    bench.feed(
+        change(-1, 90, "Answered", AGENT, at_ms=0, after_the_fact=True),
+        change(-1, 90, "Disconnected", AGENT, at_ms=30_000, after_the_fact=True),
+        at_ms=60_000,
+    )
+    bench.run_timers(90_000)
+
+    [outcome] = bench.outcomes
+    assert (outcome.reason, outcome.duration_ms, bench.facts) == ("covered", 30_000, ["started", "answered", "ended"])
+
+
+@pytest.mark.parametrize("ending", ["rest", "gone", "first_heard"])
+def test_a_ringing_agent_who_leaves_unseen_is_not_said_not_to_have_answered(ending: str) -> None:
+    bench = CallBench()
+    if ending != "first_heard":
+        bench.feed(change(2, 2, "Setup", AGENT, at_ms=0), at_ms=0)
+    if ending == "gone":
+        bench.tick(15_000)
+        bench.answer_gone()
+    else:
+        bench.feed(change(-1 if ending == "rest" else 9, 2, "Disconnected", AGENT, at_ms=20_000), at_ms=20_000)
+        bench.tick(3000)
+        bench.answer_gone()
+    bench.run_timers(60_000)
+
+    assert [(o.reason, o.detail) for o in bench.outcomes] == [("error", "events_missed")]
+
+
 def test_an_answer_whose_notification_was_lost_is_found_while_the_call_is_young() -> None:
     bench = CallBench()
     bench.feed(change(2, 2, "Setup", AGENT, at_ms=0), at_ms=0)

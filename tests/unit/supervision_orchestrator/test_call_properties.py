@@ -30,11 +30,14 @@ from tests.support.call_bench import AGENT, CALL, OTHER_AGENT, change, floor, re
 CODES = st.sampled_from(["Setup", "Proceeding", "Answered", "Hold", "Disconnected", "Gone", "Parked"])
 OWNER = {1: "", 2: AGENT, 3: OTHER_AGENT, 4: "", 5: "700200300"}
 changes = st.builds(
-    lambda sequence, n, code, reason: change(sequence, n, code, OWNER[n], reason=reason),
+    lambda sequence, n, code, reason, logged: change(
+        sequence, n, code, OWNER[n], reason=reason, after_the_fact=logged and sequence < 0
+    ),
     st.integers(min_value=-1, max_value=25),
     st.sampled_from(sorted(OWNER)),
     CODES,
     st.sampled_from(["", "", "", "BlindTransfer", "Supervising"]),
+    st.booleans(),
 )
 sessions = st.lists(
     st.builds(lambda n, code: read_party(n, code, OWNER[n]), st.sampled_from([1, 2, 3, 4]), CODES),

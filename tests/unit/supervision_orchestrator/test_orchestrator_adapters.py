@@ -165,7 +165,9 @@ def told(topic: Any, key: str, value: Any) -> Incoming:
 
 def test_floor_follows_roster_and_devices() -> None:
     wanting = Wanting(call_id=CALL, since=at(0), agent_extension_id="7", legs=2, requests=3)
-    view = FloorView((Supervisor(extension_id="9"),), Policy(), Rules())
+    view = FloorView(Policy(), Rules())
+    assert choose(view.floor(), wanting) == "not_permitted"
+    view.join(Supervisor(extension_id="9"))
     for extension_id, permission in (("7", "monitored"), ("9", "monitoring")):
         group = {"group_id": "31", "permissions": [permission]}
         view.take(

@@ -31,12 +31,24 @@ app.kubernetes.io/name: {{ .name | replace "_" "-" }}
 
 {{- define "earshot.ringcentralEnv" -}}
 - { name: RINGCENTRAL_SERVER_URL, value: {{ .Values.ringcentral.serverUrl | quote }} }
+- { name: RINGCENTRAL_STATE_DIR, value: /tmp/ringcentral }
 - name: RINGCENTRAL_CLIENT_ID
   valueFrom: { secretKeyRef: { name: {{ .Values.ringcentral.secret }}, key: clientId } }
 - name: RINGCENTRAL_CLIENT_SECRET
   valueFrom: { secretKeyRef: { name: {{ .Values.ringcentral.secret }}, key: clientSecret } }
 - name: RINGCENTRAL_JWT
   valueFrom: { secretKeyRef: { name: {{ .Values.ringcentral.secret }}, key: jwt } }
+{{- end }}
+
+{{- define "earshot.detectionEnv" -}}
+- { name: EVENT_INGESTOR_MODE, value: {{ .Values.detection.mode }} }
+{{- if eq .Values.detection.mode "webhook" }}
+{{- with .Values.detection.webhook }}
+- { name: EVENT_INGESTOR_WEBHOOK_URL, value: {{ printf "https://%s%s" .host .path | quote }} }
+- name: EVENT_INGESTOR_WEBHOOK_VERIFICATION_TOKEN
+  valueFrom: { secretKeyRef: { name: {{ .secret }}, key: verificationToken } }
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- /* Variables of a map; a number as it was written, not as 1.2e+06. */}}

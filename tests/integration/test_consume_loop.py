@@ -1,0 +1,95 @@
+"""The consume loop on a real broker, where its unit tests' fakes cannot tell."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import confluent_kafka
+
+from services.chassis.consumer import ConsumeLoop, Incoming
+from services.chassis.health import Health
+from services.chassis.publisher import KafkaPublisher
+from services.chassis.settings import KafkaSettings
+from services.chassis.topic_admin import ensure_topics
+from services.contracts.topics import TELEPHONY_EVENTS
+from tests.support.brokers import Broker
+
+WAIT_S = 60.0
+
+
+class Notebook:
+    """A handler that writes down what it is given."""
+
+    def __init__(self) -> None:
+        self.notes: dict[int, str] = {}
+        self.heard: list[tuple[int, int]] = []
+        self.breaths = 0
+
+    def assigned(self, full_name: str, partition: int, note: str) -> None:
+        self.notes[partition] = note
+
+    def note(self, full_name: str, partition: int) -> str:
+        return f"upto-{partition}"
+
+    def handle(self, message: Incoming) -> None:
+        assert message.partition in self.notes, "read before its note was known"
+        self.heard.append((message.partition, message.offset))
+
+    def idle(self) -> None:
+        self.breaths += 1
+
+    def safe_offset(self, full_name: str, partition: int, position: int) -> int:
+        return position
+
+    def revoked(self, full_name: str, partition: int, *, lost: bool) -> None:
+        self.notes.pop(partition, None)
+
+
+def test_the_loop_lives_while_the_progress_of_new_partitions_is_undecided(broker: Broker, topic_prefix: str) -> None:
+    settings = KafkaSettings(kafka_bootstrap_servers=broker.bootstrap_servers, topic_prefix=topic_prefix)
+    ensure_topics(settings, partitions=2)
+    topic, group = topic_prefix + TELEPHONY_EVENTS.name, f"{topic_prefix}notes"
+    connection = {"bootstrap.servers": broker.bootstrap_servers}
+    plain = confluent_kafka.Producer(connection)
+    for number in range(20):
+        plain.produce(topic, value=b"{}", partition=number % 2)
+    assert plain.flush(WAIT_S) == 0
+    # A member that died within a transaction, as the broker sees it.
+    dead = confluent_kafka.Producer(connection | {"transactional.id": f"{topic_prefix}dead"})
+    dead.init_transactions(WAIT_S)
+    member = confluent_kafka.Consumer(connection | {"group.id": group})
+    dead.begin_transaction()
+    place = confluent_kafka.TopicPartition(topic, 1, 3, "upto-3")
+    dead.send_offsets_to_transaction([place], member.consumer_group_metadata(), WAIT_S)
+
+    notebook, health, stop = Notebook(), Health(), threading.Event()
+    publisher = KafkaPublisher(settings, service="test", health=health)
+    loop = ConsumeLoop(
+        settings, group=group, topics=[TELEPHONY_EVENTS], handler=notebook, publisher=publisher, health=health
+    )
+    thread = threading.Thread(target=loop.run, args=(stop, time.monotonic))
+    thread.start()
+    try:
+        _wait(lambda: health.report(readiness=True)[0])
+        breaths = notebook.breaths
+        _wait(lambda: notebook.breaths > breaths + 20)
+        assert (notebook.notes, notebook.heard) == ({}, [])
+        dead.commit_transaction(WAIT_S)
+        expected = [(0, offset) for offset in range(10)] + [(1, offset) for offset in range(3, 10)]
+        _wait(lambda: len(notebook.heard) >= len(expected))
+        assert sorted(notebook.heard) == expected
+        assert notebook.notes == {0: "", 1: "upto-3"}
+    finally:
+        stop.set()
+        thread.join(WAIT_S)
+        publisher.close()
+        member.close()
+
+
+def _wait(enough: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + WAIT_S
+    while not enough():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)

@@ -1,0 +1,95 @@
+"""What every engine and every model must do alike, on those that are installed: the contract of ``Recognizer``."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from services.chassis.errors import SettingError
+from services.cli.domain.accuracy import bare
+from services.transcriber.adapters import whisper_engine
+from services.transcriber.app import load_engine
+from services.transcriber.config import TranscriberSettings
+from services.transcriber.domain.recognition import (
+    BatchRecognizer,
+    Quality,
+    Recognition,
+    RecognitionRequest,
+    Recognizer,
+)
+
+CONVERSATION = Path(__file__).parents[1] / "data" / "conversations" / "broadband_outage.flac"
+SPOKEN = "my name is emily how can i help you today"
+PCM16 = soundfile.read(CONVERSATION, dtype="int16", always_2d=True)[0][700 * 8 : 6_300 * 8, 0].tobytes()
+
+
+@pytest.fixture(scope="module", params=["faster-whisper", "openai-whisper"])
+def engine_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module", params=["tiny.en", "base"])
+def engine(engine_name: str, request: pytest.FixtureRequest) -> Recognizer:
+    languages = "en" if request.param == "tiny.en" else "en,fr,es"
+    try:
+        return load_engine(TranscriberSettings(engine=engine_name, model_name=request.param, languages=languages))
+    except SettingError as error:
+        pytest.skip(str(error))
+
+
+def _request(pcm16: bytes, quality: Quality) -> RecognitionRequest:
+    return RecognitionRequest(pcm16=pcm16, rate_hz=8_000, quality=quality)
+
+
+def _check(recognition: Recognition, duration_ms: int) -> None:
+    words = recognition.words
+    assert [bare(word.text) for word in words][-10:] == SPOKEN.split()
+    assert all(0 <= word.start_ms <= word.end_ms <= duration_ms for word in words)
+    assert all(one.start_ms <= other.start_ms for one, other in pairwise(words))
+    assert all(0.0 <= word.probability <= 1.0 for word in words)
+    assert recognition.language == "en"
+    assert recognition.mean_log_probability < 0
+
+
+@pytest.mark.parametrize("quality", list(Quality))
+def test_known_words_with_their_times(engine: Recognizer, quality: Quality) -> None:
+    request = _request(PCM16, quality)
+    _check(engine.recognize(request), request.duration_ms)
+
+
+def test_a_final_is_the_same_in_any_company(engine: Recognizer) -> None:
+    if not isinstance(engine, BatchRecognizer):
+        pytest.skip("decodes one at a time")
+    alone = _request(PCM16, Quality.FINAL)
+    shorter = _request(PCM16[: len(PCM16) // 32 * 16], Quality.FINAL)
+    assert engine.batch_key(alone) == engine.batch_key(_request(PCM16, Quality.FINAL))
+    company = [request for request in (shorter, alone) if engine.batch_key(request) == engine.batch_key(alone)]
+    assert engine.recognize_batch([*company, alone])[-1] == engine.recognize(alone)
+    assert engine.batch_key(alone) != engine.batch_key(_request(PCM16, Quality.PARTIAL))
+
+
+def test_silence_is_no_speech(engine: Recognizer) -> None:
+    assert engine.recognize(_request(bytes(16_000), Quality.FINAL)).no_speech > 0.1
+
+
+def test_as_many_tokens_are_decoded_as_the_speech_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the library ends at half of the length that it is given."""
+    engine = load_engine(TranscriberSettings())
+    whole = engine.recognize(_request(PCM16, Quality.FINAL))
+    monkeypatch.setattr(whisper_engine, "token_limit", lambda _: len(whole.words) + 8)
+    assert engine.recognize(_request(PCM16, Quality.FINAL)) == whole
+
+
+@pytest.mark.parametrize(
+    ("changed", "setting"),
+    [
+        ({"languages": "fr"}, "TRANSCRIBER_LANGUAGES"),
+        ({"vocabulary": "Emily"}, "TRANSCRIBER_VOCABULARY"),
+    ],
+)
+def test_what_a_model_cannot_do_names_the_setting(changed: dict[str, str], setting: str) -> None:
+    with pytest.raises(ValueError, match=setting):
+        TranscriberSettings(**changed)  # type: ignore[arg-type]
