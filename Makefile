@@ -38,10 +38,12 @@ format: .venv/.dev ## Format the code and mend what can be mended
 
 lock: ## Pin all dependencies with hashes (needs uv)
 	@for extra in $(SERVICES); do $(LOCK) --extra $$extra -o infra/requirements/$$extra.txt || exit 1; done
-	@$(LOCK) --all-extras --group build -o infra/requirements/runtime.txt
-	@$(LOCK) --all-extras --group build --group dev -o infra/requirements/dev.txt
+	@$(LOCK) $(SERVICES:%=--extra %) --group build -o infra/requirements/runtime.txt
+	@$(LOCK) $(SERVICES:%=--extra %) --group build --group dev -o infra/requirements/dev.txt
+	@$(LOCK) --extra transcriber --extra transcriber_base -o infra/requirements/transcriber_base.txt
+	@$(LOCK) --no-config --extra transcriber --extra transcriber_openai -o infra/requirements/transcriber_openai.txt
 
-bench: .venv/.dev ## Measure; prints JSON, kept in bench/results (SUITE=coverage, delivery or redaction)
+bench: .venv/.dev ## Measure; prints JSON, kept in bench/results (SUITE=asr, coverage, delivery or redaction)
 	@$(BIN)/python -m tests.bench $(SUITE)
 
 ui: .venv/.runtime ## Build the web console
