@@ -69,11 +69,11 @@ class Events:
         self._queue_limit = queue_limit
 
     def serve(self, request: Request, admitted: Admitted) -> StreamingResponse | None:
-        """The stream that the query asks for; None where it asks for nothing, or for what may not be seen."""
+        """The stream that the query asks for; None where it may not be seen. Raises ValueError for other queries."""
         query = request.query_params
         call_id, detail = query.get("call_id"), query.get("detail")
         if (call_id is None) == (detail not in {"overview", "full"}):
-            return None
+            raise ValueError("call_id or detail")
         if call_id is not None and not self._floor.may_see(admitted.viewer, call_id):
             return None
         word = request.headers.get("last-event-id") or query.get("cursor") or ""

@@ -299,7 +299,7 @@ class LegStream:
             spoken.stabilizer.take(recognition.words)
         if self._ghost(spoken, recognition):
             return
-        spoken.language = recognition.language
+        spoken.language = self._redaction.language = recognition.language
         safe = self._redaction.partial(self._timed(spoken, recognition))
         if safe.words and safe.text != spoken.shown:
             spoken.shown = safe.text
@@ -316,7 +316,7 @@ class LegStream:
             self._learn_language(spoken, recognition)
             self._held_from.append(spoken)
             ghost = self._ghost(spoken, recognition)
-            spoken.language = recognition.language
+            spoken.language = self._redaction.language = recognition.language
             words = () if ghost else self._timed(spoken, recognition)
             self._publish(self._redaction.final(spoken, words), out)
         if self._ending is not None and not self._closed and not self.finished:
