@@ -7,7 +7,7 @@ SERVICES := event_ingestor supervision_orchestrator media_gateway transcriber in
 LOCK := uv pip compile pyproject.toml --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --quiet
 UI := services/assist_gateway/ui
 
-.PHONY: help demo test unit check generate format lock bench ui images deploy-check clean
+.PHONY: help demo test unit check generate format lock bench ui screenshots images deploy-check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,14 +38,19 @@ format: .venv/.dev ## Format the code and mend what can be mended
 
 lock: ## Pin all dependencies with hashes (needs uv)
 	@for extra in $(SERVICES); do $(LOCK) --extra $$extra -o infra/requirements/$$extra.txt || exit 1; done
-	@$(LOCK) --all-extras --group build -o infra/requirements/runtime.txt
-	@$(LOCK) --all-extras --group build --group dev -o infra/requirements/dev.txt
+	@$(LOCK) $(SERVICES:%=--extra %) --group build -o infra/requirements/runtime.txt
+	@$(LOCK) $(SERVICES:%=--extra %) --group build --group dev -o infra/requirements/dev.txt
+	@$(LOCK) --extra transcriber --extra transcriber_base -o infra/requirements/transcriber_base.txt
+	@$(LOCK) --no-config --extra transcriber --extra transcriber_openai -o infra/requirements/transcriber_openai.txt
 
 bench: .venv/.dev ## Measure; prints JSON, kept in bench/results (SUITE=asr, assist, coverage, delivery or redaction)
 	@$(BIN)/python -m tests.bench $(SUITE)
 
 ui: .venv/.runtime ## Build the web console
 	@rm -rf $(UI)/dist && $(MAKE) --no-print-directory $(UI)/dist/index.html
+
+screenshots: .venv/.dev $(UI)/dist/index.html ## Make docs/images anew from calls through the pipeline (needs Chromium)
+	@$(BIN)/python -m tests.browser.screenshots
 
 images: ## Build all container images with podman or docker
 	@infra/images/build.sh

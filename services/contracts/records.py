@@ -257,6 +257,8 @@ class CallRecording(Struct, frozen=True, kw_only=True):
     """When it was closed. RFC 3339, UTC."""
     legs: tuple[str, ...] = ()
     """Legs in it."""
+    muted: tuple[MutedSpan, ...] = ()
+    """What is silent in it because the transcript hid what was said there, or has not heard it."""
 
 
 class CallState(Struct, frozen=True, kw_only=True):
@@ -573,6 +575,30 @@ class MediaLeg(Struct, frozen=True, kw_only=True):
     """Audio published."""
     lost_ms: Annotated[int, Meta(ge=0)] = 0
     """Audio missing between the first and the last packet."""
+
+
+class MutedSpan(Struct, frozen=True, kw_only=True):
+    """A muted stretch of one leg."""
+
+    leg_id: str
+    """The leg."""
+    type: Literal[
+        "payment_card",
+        "bank_account",
+        "iban",
+        "social_security",
+        "tax_number",
+        "phone",
+        "email",
+        "date_of_birth",
+        "other",
+        "untranscribed",
+    ]
+    """What was said, as in an utterance's redactions; `untranscribed`: nobody knows."""
+    start_ms: Annotated[int, Meta(ge=0)]
+    """Start on the call's media clock."""
+    end_ms: Annotated[int, Meta(ge=0)]
+    """Until when."""
 
 
 class RaisedAlert(Struct, frozen=True, kw_only=True):
@@ -970,9 +996,11 @@ class Utterance(Struct, frozen=True, kw_only=True):
     audio_start_utc: Annotated[datetime, Meta(tz=True)] | None = None
     """Wall clock of start_ms."""
     text: str
-    """Redacted."""
+    """Redacted; numbers, dates, amounts and spelled names written as people write them."""
+    spoken_text: str = ""
+    """The same words as they were spoken, redacted alike, where they are written otherwise in `text`; else empty."""
     words: tuple[Word, ...] = ()
-    """Words, redacted alike."""
+    """Words of `text`, redacted alike."""
     confidence: Annotated[float, Meta(ge=0, le=1)] = 0
     """0 to 1."""
     language: str = "en"

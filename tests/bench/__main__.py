@@ -17,6 +17,8 @@ SUITES = {
     "coverage": "tests.bench.coverage.suite",
     "delivery": "tests.bench.delivery",
     "redaction": "tests.bench.redaction",
+    "ghosts": "tests.bench.ghosts",
+    "languages": "tests.bench.languages",
 }
 
 

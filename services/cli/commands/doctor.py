@@ -75,7 +75,8 @@ def _broker_checks() -> Iterator[Check]:
     settings = KafkaSettings()
     where = settings.kafka_bootstrap_servers
     try:
-        existing = AdminClient(settings.kafka_options()).list_topics(timeout=10.0).topics
+        quiet = {"log_level": 0}  # what it would write about a broker that is not there is said below, once
+        existing = AdminClient(settings.kafka_options() | quiet).list_topics(timeout=10.0).topics
     except confluent_kafka.KafkaException as error:
         remedy = "set KAFKA_BOOTSTRAP_SERVERS (and KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_*) to your broker"
         yield Check(name="broker", well=False, found=f"none answers at {where} ({error.args[0].name()})", remedy=remedy)

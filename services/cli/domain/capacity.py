@@ -64,7 +64,7 @@ def check_capacity(
         "capacity of requests",
         f"{by_requests}; {rate:g} are expected",
         well=most >= rate,
-        remedy=f"add {max(1, int(short))} supervisor identities to RINGCENTRAL_JWTS, with Monitoring in the agents' "
+        remedy=f"add {max(1, int(short))} to the supervisors of RINGCENTRAL_JWTS, with Monitoring in the agents' "
         "groups, or ask RingCentral for a higher limit",
     )
     wanted = lines_for(demand.erlangs)
@@ -75,5 +75,5 @@ def check_capacity(
         f"{by_devices}; {rate:g} calls a minute of {demand.call_minutes:g} minutes are {demand.erlangs:g} at a time, "
         f"{share:.1%} of them would find no device",
         well=share <= MOST_BLOCKED,
-        remedy=f"have {max(1, more)} more devices Online (a media gateway each), {wanted} calls at a time in all",
+        remedy=f"have {max(1, more)} more devices Online, {wanted} calls at a time in all",
     )

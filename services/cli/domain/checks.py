@@ -129,8 +129,8 @@ def check_devices(supervisor: Supervisor) -> Iterator[Check]:
         f"device Online of {supervisor.extension_id}",
         f"{len(online)} of {len(usable)} Online",
         well=bool(online) and not offline,
-        remedy=f"{_some(offline) if offline else 'none'} is not registered: start the media gateway, which registers "
-        "it, let SIP over TLS out (port 5096), and look again",
+        remedy=f"not registered: {_some(offline) or 'any'}; start the media gateway, which registers devices, let SIP "
+        "over TLS out (port 5096), and look again",
     )
 
 

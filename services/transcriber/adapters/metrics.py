@@ -16,6 +16,7 @@ JOBS_WAITING = Gauge("earshot_decode_jobs_waiting", "Decodes in the queue.")
 LATENESS_SECONDS = Gauge("earshot_decode_lateness_seconds", "How far the most urgent decode is past its deadline.")
 PARTIALS_OFF = Gauge("earshot_partials_off", "1 while partials are left out to keep finals in time.")
 MARKS_LEFT_OUT = Counter("earshot_marks_left_out_total", "Legs' progress that did not fit beside a committed offset.")
+PARTIALS_THINNED = Gauge("earshot_partials_thinned", "1 while partials are rarer than set, to keep finals in time.")
 LEGS = Gauge("earshot_transcribed_legs", "Legs being transcribed.")
 TRANSCRIPT_SECONDS = Histogram(
     "earshot_transcript_latency_seconds", "From captured audio to the record.", ["kind"], buckets=_BUCKETS

@@ -1,9 +1,9 @@
 """`make bench SUITE=asr`: accuracy, latency, stability and cost of the transcriber for each model, and legs a core.
 
 Environment: DATA, a folder of WAV or FLAC with text (else the repository's conversations); MODELS, such as `tiny.en`;
-PEERS, the virtual environment of WhisperLive and WhisperLiveKit; SERVERS, which of them (empty: none); SECONDS, of real
-time a step; LEGS and PEER_LEGS, the steps of the load. Everything runs on the first of the cores that this process may
-use. What one run leaves out, the results keep from the runs before.
+PEERS, the virtual environment of WhisperLive and WhisperLiveKit; SERVERS, which of them (empty: none); PARTS of
+offline, streaming and load; SECONDS, of real time a step; LEGS and PEER_LEGS, the steps of the load. Everything runs on
+the first of the cores that this process may use. What one run leaves out, the results keep from the runs before.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ SHOW_ALL = ",".join(f"{secret.value}=keep" for secret in Secret)
 STEPS = {"tiny.en": (16, 24, 32, 40, 48, 56, 64, 72, 80), "base": (8, 12, 16, 20, 24, 28, 32)}
 PEER_STEPS = (1, 2, 3, 4, 6, 8)
 QUIET_LEGS = 4
+PARTS = ("offline", "streaming", "load")
 
 
 def measure() -> dict[str, Any]:
@@ -46,6 +47,7 @@ def measure() -> dict[str, Any]:
     found = calls()
     seconds = int(os.environ.get("SECONDS", "60"))
     models = filter(None, os.environ.get("MODELS", ",".join(MODELS)).split(","))
+    parts = os.environ.get("PARTS", ",".join(PARTS)).split(",")
     out: dict[str, Any] = {
         "suite": "asr",
         "data": {
@@ -61,7 +63,7 @@ def measure() -> dict[str, Any]:
         "legs_per_core": {},
     }
     for model in models:
-        out["models"][model] = {"skipped": why} if (why := missing(model)) else _model(model, found, seconds)
+        out["models"][model] = {"skipped": why} if (why := missing(model)) else _model(model, found, seconds, parts)
         out["legs_per_core"][model] = out["models"][model].get("legs_per_core")
     for name in filter(None, os.environ.get("SERVERS", ",".join(peers.PEER)).split(",")):
         out["peers"][name] = {"skipped": why} if (why := peers.missing(name)) else _peer(name, seconds)
@@ -75,22 +77,23 @@ def merged(earlier: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     """What was measured before stays where this run was not asked for it, or could not measure it."""
     kept = found.copy()
     for part in ("models", "peers"):
-        old = earlier.get(part, {})
-        kept[part] = old | {name: new for name, new in found[part].items() if "skipped" not in new or name not in old}
+        kept[part] = {name: dict(old) for name, old in earlier.get(part, {}).items()}
+        for name, new in found[part].items():
+            if "skipped" not in new or name not in kept[part]:
+                kept[part][name] = kept[part].get(name, {}) | new
     reached = {name: legs for name, legs in found["legs_per_core"].items() if legs is not None}
     kept["legs_per_core"] = found["legs_per_core"] | earlier.get("legs_per_core", {}) | reached
     return kept
 
 
-def _model(model: str, found: Sequence[Call], seconds: int) -> dict[str, Any]:
+def _model(model: str, found: Sequence[Call], seconds: int, parts: Sequence[str]) -> dict[str, Any]:
     stages = Stages()
-    engine = load_engine(model, stage=stages.stage)
-    figures: dict[str, Any] = {
-        "offline_full_windows": _offline(model, found),
-        "streaming": _streaming(engine, stages, found),
-    }
-    del engine
-    if any(leg.words for leg in legs_of(found)):
+    figures: dict[str, Any] = {}
+    if "offline" in parts:
+        figures["offline_full_windows"] = _offline(model, found)
+    if "streaming" in parts:
+        figures["streaming"] = _streaming(load_engine(model, stage=stages.stage), stages, found)
+    if "load" in parts and any(leg.words for leg in legs_of(found)):
         figures |= _load(
             steps("LEGS", STEPS.get(model, STEPS["base"])),
             lambda legs: _child("paced", json.dumps({"model": model, "legs": legs, "seconds": seconds}), label=model),

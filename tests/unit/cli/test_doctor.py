@@ -118,13 +118,13 @@ def test_without_a_rate_capacity_is_told_and_not_judged():
 
 def test_too_few_requests_and_too_few_devices_with_how_many_to_add():
     checks = capacity(Demand(calls_per_minute=40, call_minutes=2))
-    assert "add 1 supervisor" in checks["capacity of requests"].remedy
+    assert "add 1 to the supervisors" in checks["capacity of requests"].remedy
     assert "have 46 more devices" in checks["capacity of devices"].remedy
     assert lines_for(80) == 96
     enough = capacity(Demand(calls_per_minute=40, call_minutes=2), supervisors=3, devices_online=48)
     assert all(check.well for check in enough.values())
     presence = capacity(Demand(calls_per_minute=40, call_minutes=2), supervisors=3, devices_online=48, presence=True)
-    assert "add 3 supervisor" in presence["capacity of requests"].remedy
+    assert "add 3 to the supervisors" in presence["capacity of requests"].remedy
 
 
 def test_topics_that_are_missing():

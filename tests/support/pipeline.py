@@ -1,19 +1,18 @@
-"""One running pipeline for all end-to-end tests of the session: real broker, simulator, every service a process."""
+"""A running pipeline: real broker, simulator, every service a process; and calls played through it."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 from services.cli.adapters.audio_file import open_conversation
 from services.cli.adapters.call_follower import CallFollower
 from services.cli.adapters.simulator import Simulator
-from services.cli.adapters.stack import Stack
+from services.cli.adapters.stack import Stack, free_port
 from services.cli.domain.conversation import Conversation
 from services.cli.domain.transcript import CallLog
 from tests.support.brokers import Broker
@@ -25,6 +24,8 @@ class Pipeline:
 
     stack: Stack
     simulator: Simulator
+    crm_port: int
+    """The port of another system's page: the gateway allows it to embed calls."""
 
     def play(self, audio: Path, **options: object) -> PlayedCall:
         """Start a call and follow it; `options` as the simulator has them."""
@@ -66,21 +67,23 @@ class PlayedCall:
             self.follower.stop()
 
 
-@pytest.fixture(scope="session")
-def pipeline(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """The pipeline, ready."""
+@contextmanager
+def running_pipeline(broker: Broker, folder: Path) -> Iterator[Pipeline]:
+    """The pipeline, ready; its data below `folder`; gone afterwards."""
+    crm_port = free_port()
     environ = dict(os.environ) | {
         "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
         "EARSHOT_TOPIC_PREFIX": f"e2e{os.getpid()}.",
         "RECORDER_IDLE_MS": "60000",
+        "ASSIST_GATEWAY_ALLOWED_ORIGINS": f"http://127.0.0.1:{crm_port}",
         # RingCentral allows five logins a minute and user: restarting every service within one would exceed them.
         "RINGCENTRAL_SIM_RATE_AUTH": "60",
     }
     if broker.embedded:
         environ |= Stack.EMBEDDED_BROKER_SETTINGS
-    stack = Stack(tmp_path_factory.mktemp("pipeline"), print, environ)
+    stack = Stack(folder, print, environ)
     try:
         stack.start()
-        yield Pipeline(stack, Simulator(stack.simulator_url))
+        yield Pipeline(stack, Simulator(stack.simulator_url), crm_port)
     finally:
         stack.stop()
