@@ -20,6 +20,7 @@ from services.chassis.faust_app import (
 )
 from services.chassis.publisher import KafkaPublisher
 from services.chassis.service import Service, run_async
+from services.chassis.topic_view import TopicView
 from services.contracts import topics
 from services.insights.adapters.desk import Desk
 from services.insights.adapters.encoder import MiniLmEncoder
@@ -58,12 +59,14 @@ def main(service: Service[InsightsSettings]) -> None:
     view = groups.follow(settings)
     view.start()
     try:
-        run_async(service, partial(_run, service, read, files))
+        run_async(service, partial(_run, service, read, files, view))
     finally:
         view.stop()
 
 
-async def _run(service: Service[InsightsSettings], knowledge: Knowledge, files: Files, stop: asyncio.Event) -> None:
+async def _run(
+    service: Service[InsightsSettings], knowledge: Knowledge, files: Files, view: TopicView, stop: asyncio.Event
+) -> None:
     settings, health = service.settings, service.health
     health.waiting("calls", "starting")
     partitions = await until_done(stop, partial(asyncio.to_thread, co_partitions, settings, SOURCES))
@@ -74,13 +77,13 @@ async def _run(service: Service[InsightsSettings], knowledge: Knowledge, files: 
         dead_letter_limit=settings.dead_letter_limit, linger_ms=0,
     )  # fmt: skip
     try:
-        await _serve(service, knowledge, files, stop, publisher, partitions)
+        await _serve(service, knowledge, files, view, stop, publisher, partitions)
     finally:
         publisher.close(timeout_s=STOP_GRACE_S)
 
 
 async def _serve(
-    service: Service[InsightsSettings], knowledge: Knowledge, files: Files, stop: asyncio.Event,
+    service: Service[InsightsSettings], knowledge: Knowledge, files: Files, view: TopicView, stop: asyncio.Event,
     publisher: KafkaPublisher, partitions: int,
 ) -> None:  # fmt: skip
     settings = service.settings
@@ -125,7 +128,7 @@ async def _serve(
 
     beside = [
         asyncio.create_task(_ask_for_due(desk), name="timers"),
-        asyncio.create_task(_watch(publisher, outage), name="watch"),
+        asyncio.create_task(_watch(publisher, view, outage), name="watch"),
         asyncio.create_task(_follow(files, desk, settings.reload_every_ms / 1000), name="files"),
     ]
     try:
@@ -167,8 +170,10 @@ async def _follow(files: Files, desk: Desk, every_s: float) -> None:
     await follow(files, lambda: desk.knowledge, put, every_s)
 
 
-async def _watch(publisher: KafkaPublisher, outage: Outage) -> None:
+async def _watch(publisher: KafkaPublisher, view: TopicView, outage: Outage) -> None:
     while True:
         if publisher.failed:
             outage.declare(Fatal("the broker never acknowledged a record"))
+        if view.error is not None:
+            outage.declare(Fatal("the roster cannot be followed any more"))
         await asyncio.sleep(0.5)
