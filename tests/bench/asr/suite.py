@@ -2,8 +2,8 @@
 
 Environment: DATA, a folder of WAV or FLAC with text (else the repository's conversations); MODELS, such as `tiny.en`;
 PEERS, the virtual environment of WhisperLive and WhisperLiveKit; SERVERS, which of them (empty: none); PARTS of
-offline, streaming and load; SECONDS, of real time a step; LEGS and PEER_LEGS, the steps of the load. Everything runs on the first of the cores that this process may
-use. What one run leaves out, the results keep from the runs before.
+offline, streaming and load; SECONDS, of real time a step; LEGS and PEER_LEGS, the steps of the load. Everything runs on
+the first of the cores that this process may use. What one run leaves out, the results keep from the runs before.
 """
 
 from __future__ import annotations
