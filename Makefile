@@ -7,7 +7,7 @@ SERVICES := event_ingestor supervision_orchestrator media_gateway transcriber in
 LOCK := uv pip compile pyproject.toml --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --quiet
 UI := services/assist_gateway/ui
 
-.PHONY: help demo test unit check generate format lock bench ui images deploy-check clean
+.PHONY: help demo test unit check generate format lock bench ui screenshots images deploy-check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,11 +43,14 @@ lock: ## Pin all dependencies with hashes (needs uv)
 	@$(LOCK) --extra transcriber --extra transcriber_base -o infra/requirements/transcriber_base.txt
 	@$(LOCK) --no-config --extra transcriber --extra transcriber_openai -o infra/requirements/transcriber_openai.txt
 
-bench: .venv/.dev ## Measure; prints JSON, kept in bench/results (SUITE=asr, coverage, delivery or redaction)
+bench: .venv/.dev ## Measure; prints JSON, kept in bench/results (SUITE=asr, assist, coverage, delivery or redaction)
 	@$(BIN)/python -m tests.bench $(SUITE)
 
 ui: .venv/.runtime ## Build the web console
 	@rm -rf $(UI)/dist && $(MAKE) --no-print-directory $(UI)/dist/index.html
+
+screenshots: .venv/.dev $(UI)/dist/index.html ## Make docs/images anew from calls through the pipeline (needs Chromium)
+	@$(BIN)/python -m tests.browser.screenshots
 
 images: ## Build all container images with podman or docker
 	@infra/images/build.sh
@@ -67,5 +70,5 @@ clean: ## Remove what was made here, the downloaded packages included
 .venv/.dev: .venv/.runtime infra/requirements/dev.txt
 	@infra/setup/packages.sh dev
 
-$(UI)/dist/index.html: .venv/.runtime $(wildcard $(UI)/package-lock.json $(UI)/*.html $(UI)/src/*)
+$(UI)/dist/index.html: .venv/.runtime $(wildcard $(UI)/package-lock.json $(UI)/*.html $(UI)/src/* $(UI)/src/audio/*)
 	@infra/setup/console.sh

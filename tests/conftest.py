@@ -1,4 +1,4 @@
-"""Fixtures of the integration and end-to-end tests: one broker for the whole run, topics of its own for each test."""
+"""Fixtures for several folders of tests: one broker and one pipeline a run, topics of its own for each test."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support import chromium
 from tests.support.brokers import Broker, describe, running_broker
+from tests.support.pipeline import Pipeline, running_pipeline
 
 
-def pytest_report_header() -> str:
-    """Say at the top which broker is meant."""
-    return describe()
+def pytest_report_header() -> list[str]:
+    """Say at the top which broker and browser are meant."""
+    return [describe(), chromium.describe()]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say it at the end too: the header is not shown by a quiet run or one that starts above this folder."""
-    terminalreporter.write_line(describe())
+    for line in (describe(), chromium.describe()):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +34,13 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 def kafka_bootstrap(broker: Broker) -> str:
     """Its address, as KAFKA_BOOTSTRAP_SERVERS wants it."""
     return broker.bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+def pipeline(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """The whole pipeline, ready; all end-to-end and browser tests share it."""
+    with running_pipeline(broker, tmp_path_factory.mktemp("pipeline")) as running:
+        yield running
 
 
 @pytest.fixture

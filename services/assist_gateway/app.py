@@ -136,9 +136,7 @@ class Gateway:
 
     def _hear(self, call_id: str, piece: Piece) -> None:
         """On the feed's thread."""
-        self._loop.call_soon_threadsafe(
-            lambda: self._listening.take(call_id, piece, self._monotonic_ms())
-        )  # fmt: skip
+        self._loop.call_soon_threadsafe(lambda: self._listening.take(call_id, piece, self._monotonic_ms()))
 
     def _now_ms(self) -> int:
         return int(self._service.clock.now().timestamp() * 1000)
@@ -146,9 +144,7 @@ class Gateway:
     def _monotonic_ms(self) -> int:
         return int(self._service.clock.monotonic_s() * 1000)
 
-    def _view(
-        self, name: str, followed: topics.Followed, since_ms: int | None, publisher: KafkaPublisher
-    ) -> TopicView:  # fmt: skip
+    def _view(self, name: str, followed: topics.Followed, since_ms: int | None, publisher: KafkaPublisher) -> TopicView:
         return TopicView(
             self._service.settings, topics=followed, on_record=self._intake.take, publisher=publisher,
             since_ms=since_ms, clock=self._service.clock, name=f"assist-{name}",
@@ -179,15 +175,11 @@ def parts_of(
 def tokens_of(settings: AssistGatewaySettings, clock: Clock, fetch_keys: Fetch | None = None) -> Tokens:
     """The reader of tokens: with the local key where there is one, else with the provider's keys."""
     local_key = settings.jwt_key.get_secret_value()
-    provider = Provider(
-        jwks_url=settings.jwks_url, issuer=settings.jwt_issuer, timeout_ms=settings.jwks_timeout_ms
-    )  # fmt: skip
+    provider = Provider(jwks_url=settings.jwks_url, issuer=settings.jwt_issuer, timeout_ms=settings.jwks_timeout_ms)
     keys = KeySet(
         fetch_keys or provider.fetch, clock, max_age_ms=settings.jwks_max_age_ms, pause_ms=settings.jwks_pause_ms
-    )  # fmt: skip
-    claims = Claims(
-        role=settings.role_claim, extension=settings.extension_claim, values=role_values(settings.roles)
-    )  # fmt: skip
+    )
+    claims = Claims(role=settings.role_claim, extension=settings.extension_claim, values=role_values(settings.roles))
     return Tokens(
         local_key=local_key, keys=None if local_key else keys, issuer=settings.jwt_issuer,
         audience=settings.jwt_audience, claims=claims, leeway_ms=settings.jwt_leeway_ms, clock=clock,

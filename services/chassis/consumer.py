@@ -24,7 +24,6 @@ from services.chassis.commits import Commits, Committer
 from services.chassis.errors import Backpressure, Fatal, Poison, Transient
 from services.chassis.handover import Handover, place_of
 from services.chassis.health import Health
-from services.chassis.idle_reading import poll
 from services.chassis.publisher import Origin, Publisher
 from services.chassis.settings import KafkaSettings
 from services.contracts.topics import Topic
@@ -36,7 +35,6 @@ BREATH_S = 0.05
 GONE_FOR_NOW = {
     confluent_kafka.KafkaError._ALL_BROKERS_DOWN,
     confluent_kafka.KafkaError._TRANSPORT,
-    confluent_kafka.KafkaError._PARTITION_EOF,
     confluent_kafka.KafkaError.UNKNOWN_TOPIC_OR_PART,
     confluent_kafka.KafkaError._UNKNOWN_TOPIC,
     confluent_kafka.KafkaError._UNKNOWN_PARTITION,
@@ -99,6 +97,15 @@ class RemembersProgress(Protocol):
         ...
 
 
+@runtime_checkable
+class FollowsEnds(Protocol):
+    """What a handler has besides when it must tell silence from lag."""
+
+    def reached_end(self, full_name: str, partition: int) -> None:
+        """All that the partition holds has been handled; more may come."""
+        ...
+
+
 class ConsumeLoop:
     """One consumer group member. `run` blocks until `stop` is set."""
 
@@ -114,7 +121,7 @@ class ConsumeLoop:
         self._health = health
         self._committer = committer
         self._broken = False
-        self._poll_s, self._rest_ms = poll_s, settings.kafka_idle_rest_ms
+        self._poll_s = poll_s
         options = {
             "group.id": group,
             "enable.auto.commit": False,
@@ -126,6 +133,7 @@ class ConsumeLoop:
             "heartbeat.interval.ms": max(session_timeout_ms // 5, 200),
             "fetch.wait.max.ms": fetch_wait_max_ms,
             "topic.metadata.refresh.interval.ms": 10_000,
+            "enable.partition.eof": isinstance(handler, FollowsEnds),
         }
         if group_instance_id:
             options["group.instance.id"] = group_instance_id
@@ -146,7 +154,7 @@ class ConsumeLoop:
         )
         try:
             while not stop.is_set():
-                message = poll(self._consumer, self._poll_s, rest_ms=self._rest_ms)
+                message = self._consumer.poll(self._poll_s)
                 if message is not None:
                     self._take(message, stop)
                 self._handler.idle()
@@ -162,6 +170,8 @@ class ConsumeLoop:
     def _take(self, message: confluent_kafka.Message, stop: threading.Event) -> None:
         error = message.error()
         if error is not None:
+            if self._is_end(message):
+                return
             if error.code() in GONE_FOR_NOW or error.retriable():
                 log.info("consume_waiting", error=error.name())
                 stop.wait(0.2)
@@ -199,8 +209,8 @@ class ConsumeLoop:
         assignment = self._consumer.assignment()
         self._consumer.pause(assignment)
         strayed = self._consumer.poll(0)
-        if strayed is not None and strayed.error() is None:  # from a partition assigned just now
-            self._consumer.seek(place_of(strayed))
+        if strayed is not None and not self._is_end(strayed) and strayed.error() is None:
+            self._consumer.seek(place_of(strayed))  # of a partition assigned just now
         stopped = False
         while seconds > 0 and not stopped:
             stopped = stop.wait(min(seconds, BREATH_S))
@@ -210,6 +220,14 @@ class ConsumeLoop:
             self._handover.tend()
         self._handover.resume(self._consumer.assignment())
         return not stopped
+
+    def _is_end(self, message: confluent_kafka.Message) -> bool:
+        error = message.error()
+        if error is None or error.code() != confluent_kafka.KafkaError._PARTITION_EOF:
+            return False
+        if isinstance(self._handler, FollowsEnds):
+            self._handler.reached_end(message.topic() or "", message.partition() or 0)
+        return True
 
     def _note(self, full_name: str, partition: int) -> str:
         return self._handler.note(full_name, partition) if isinstance(self._handler, RemembersProgress) else ""

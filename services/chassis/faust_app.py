@@ -271,7 +271,10 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
 
 
 class _Consumer(driver.Consumer):
-    """Two corrections to Faust's consumer, both about what counts as read.
+    """Three corrections to Faust's consumer, all about what counts as read.
+
+    Offsets are committed once the rows of the records before them are acknowledged: Faust only hands rows to its
+    producer, so that a kill right after a commit could lose a row whose record never comes again.
 
     Source partitions are read only once they stand at their committed offsets: at the end of a recovery Faust
     lets them flow first and seeks second, so that what was read in between comes twice. Both places in Faust
@@ -295,6 +298,10 @@ class _Consumer(driver.Consumer):
         paused = set(tps)
         self._held -= paused
         super().pause_partitions(paused)
+
+    async def _commit_offsets(self, offsets: Any, start_new_transaction: bool = True) -> bool:
+        await self.app.producer.flush()
+        return bool(await super()._commit_offsets(offsets, start_new_transaction=start_new_transaction))
 
     async def perform_seek(self) -> None:
         await super().perform_seek()

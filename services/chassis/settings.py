@@ -59,14 +59,6 @@ class KafkaSettings(BaseSettings):
         "{}", validation_alias="KAFKA_CLIENT_OPTIONS", description="JSON object of further librdkafka options"
     )
 
-    kafka_idle_rest_ms: int = Field(
-        0,
-        ge=0,
-        le=1_000,
-        validation_alias="KAFKA_IDLE_REST_MS",
-        description="rest after a read that found nothing; 0 for Kafka, which waits itself; the demo's broker does not",
-    )
-
     @field_validator("kafka_client_options")
     @classmethod
     def _options_are_an_object(cls, text: str) -> str:

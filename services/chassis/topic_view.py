@@ -17,13 +17,11 @@ from services.chassis import metrics
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.consumer import Incoming, incoming_from
 from services.chassis.errors import Poison
-from services.chassis.idle_reading import poll
 from services.chassis.publisher import Publisher
 from services.chassis.settings import KafkaSettings
 from services.contracts.topics import Topic
 
 log = structlog.get_logger()
-POLL_S = 0.1
 
 
 class TopicView:
@@ -46,7 +44,6 @@ class TopicView:
         self._publisher = publisher
         self._since_ms = since_ms
         self._clock = clock or SystemClock()
-        self._rest_ms = settings.kafka_idle_rest_ms
         self._stop = threading.Event()
         self.caught_up = threading.Event()
         self.error: BaseException | None = None
@@ -77,7 +74,7 @@ class TopicView:
             while not self._stop.is_set():
                 if not behind:
                     self.caught_up.set()
-                message = poll(self._consumer, POLL_S, rest_ms=self._rest_ms if not behind else 0)
+                message = self._consumer.poll(0.1)
                 if message is not None:
                     self._take(message, behind)
         except BaseException as error:  # a view that dies unseen would freeze its owner's knowledge

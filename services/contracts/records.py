@@ -257,6 +257,8 @@ class CallRecording(Struct, frozen=True, kw_only=True):
     """When it was closed. RFC 3339, UTC."""
     legs: tuple[str, ...] = ()
     """Legs in it."""
+    muted: tuple[MutedSpan, ...] = ()
+    """What is silent in it because the transcript hid what was said there, or has not heard it."""
 
 
 class CallState(Struct, frozen=True, kw_only=True):
@@ -495,7 +497,7 @@ class GroupMembership(Struct, frozen=True, kw_only=True):
 
 
 class InsightsTimer(Struct, frozen=True, kw_only=True):
-    """A call's moment has come (its grace after the end is over, a rule's time has run out, it may be forgotten), or what another call hands on to it. Internal: written and read by insights alone."""
+    """A call's moment has come (its grace after the end is over, a rule's time has run out, it may be forgotten), what another call hands on to it, or what a language model replied. Internal: written and read by insights alone."""
 
     timer_id: Annotated[str, Meta(min_length=1)]
     """Call and moment."""
@@ -507,6 +509,8 @@ class InsightsTimer(Struct, frozen=True, kw_only=True):
     """The summary so far of the call that was transferred into this one."""
     handed_on_from: str = ""
     """That call."""
+    wording: Wording | None = None
+    """The reply of a language model, or that none came in time."""
 
 
 class MediaDevice(Struct, frozen=True, kw_only=True):
@@ -571,6 +575,30 @@ class MediaLeg(Struct, frozen=True, kw_only=True):
     """Audio published."""
     lost_ms: Annotated[int, Meta(ge=0)] = 0
     """Audio missing between the first and the last packet."""
+
+
+class MutedSpan(Struct, frozen=True, kw_only=True):
+    """A muted stretch of one leg."""
+
+    leg_id: str
+    """The leg."""
+    type: Literal[
+        "payment_card",
+        "bank_account",
+        "iban",
+        "social_security",
+        "tax_number",
+        "phone",
+        "email",
+        "date_of_birth",
+        "other",
+        "untranscribed",
+    ]
+    """What was said, as in an utterance's redactions; `untranscribed`: nobody knows."""
+    start_ms: Annotated[int, Meta(ge=0)]
+    """Start on the call's media clock."""
+    end_ms: Annotated[int, Meta(ge=0)]
+    """Until when."""
 
 
 class RaisedAlert(Struct, frozen=True, kw_only=True):
@@ -968,9 +996,11 @@ class Utterance(Struct, frozen=True, kw_only=True):
     audio_start_utc: Annotated[datetime, Meta(tz=True)] | None = None
     """Wall clock of start_ms."""
     text: str
-    """Redacted."""
+    """Redacted; numbers, dates, amounts and spelled names written as people write them."""
+    spoken_text: str = ""
+    """The same words as they were spoken, redacted alike, where they are written otherwise in `text`; else empty."""
     words: tuple[Word, ...] = ()
-    """Words, redacted alike."""
+    """Words of `text`, redacted alike."""
     confidence: Annotated[float, Meta(ge=0, le=1)] = 0
     """0 to 1."""
     language: str = "en"
@@ -994,3 +1024,14 @@ class Word(Struct, frozen=True, kw_only=True):
     """End."""
     confidence: Annotated[float, Meta(ge=0, le=1)] = 0
     """0 to 1."""
+
+
+class Wording(Struct, frozen=True, kw_only=True):
+    """What a language model made of what it was given."""
+
+    about: str
+    """The suggestion or summary."""
+    text: str = ""
+    """Its wording; empty: of no use."""
+    cited: tuple[str, ...] = ()
+    """Numbers of what it draws on, among what it was given."""

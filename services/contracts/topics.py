@@ -158,7 +158,7 @@ INSIGHTS_TIMERS: Topic[records.InsightsTimer] = Topic(
     value_is_bytes=False,
     producers=("insights",),
     consumers=("insights",),
-    personal_data=("summary",),
+    personal_data=("summary", "wording"),
 )
 MEDIA_DEVICES: Topic[records.MediaDevice] = Topic(
     name="media.devices.v1",
@@ -241,7 +241,7 @@ TRANSCRIPTS_FINAL: Topic[records.Utterance] = Topic(
     retention_ms=7776000000,
     value_is_bytes=False,
     producers=("transcriber",),
-    consumers=("insights", "assist_gateway", "cli"),
+    consumers=("insights", "assist_gateway", "recorder", "cli"),
     personal_data=("text", "words"),
 )
 TRANSCRIPTS_LEGS: Topic[records.TranscriptLeg] = Topic(
@@ -253,7 +253,7 @@ TRANSCRIPTS_LEGS: Topic[records.TranscriptLeg] = Topic(
     retention_ms=7776000000,
     value_is_bytes=False,
     producers=("transcriber",),
-    consumers=("insights", "assist_gateway", "cli"),
+    consumers=("insights", "assist_gateway", "recorder", "cli"),
     personal_data=(),
 )
 TRANSCRIPTS_PARTIAL: Topic[records.Utterance] = Topic(

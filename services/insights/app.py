@@ -22,12 +22,16 @@ from services.chassis.publisher import KafkaPublisher
 from services.chassis.service import Service, run_async
 from services.contracts import topics
 from services.insights.adapters.desk import Desk
-from services.insights.adapters.files import PACKAGED_RULES, SAMPLE_KNOWLEDGE, load_passages, load_rules
+from services.insights.adapters.encoder import MiniLmEncoder
+from services.insights.adapters.gone_out import read_gone_out
+from services.insights.adapters.groups import RosterGroups
 from services.insights.adapters.incoming import READERS
+from services.insights.adapters.language_model import LanguageModel
 from services.insights.adapters.lexicon import VaderScorer
+from services.insights.adapters.reload import Files, follow
 from services.insights.config import InsightsSettings
-from services.insights.domain.decide import Knowledge
-from services.insights.domain.retrieval import Bm25Index
+from services.insights.domain.knowledge import Knowledge
+from services.insights.domain.retrieval import HybridIndex
 
 log = structlog.get_logger()
 SOURCES = (
@@ -39,20 +43,27 @@ STOP_GRACE_S = 1.0
 
 
 def main(service: Service[InsightsSettings]) -> None:
-    """Run until stopped."""
-    knowledge = read_knowledge(service.settings)
-    run_async(service, partial(_run, service, knowledge))
+    """Run until stopped. Raises SettingError for articles, rules or weights that cannot be read."""
+    settings = service.settings
+    files = Files(
+        knowledge_dir=settings.knowledge_dir, knowledge_url=settings.knowledge_url, rules_file=settings.rules_file,
+        embedder=MiniLmEncoder(settings.data_dir),
+    )  # fmt: skip
+    groups = RosterGroups()
+
+    def knowledge(index: HybridIndex) -> Knowledge:
+        return Knowledge(retriever=index, scorer=VaderScorer(), groups=groups, policy=settings.policy())
+
+    read = files.read(knowledge)
+    view = groups.follow(settings)
+    view.start()
+    try:
+        run_async(service, partial(_run, service, read, files))
+    finally:
+        view.stop()
 
 
-def read_knowledge(settings: InsightsSettings) -> Knowledge:
-    """The knowledge base, the rules and the lexicon. Raises SettingError for what cannot be read."""
-    index = Bm25Index(load_passages(settings.knowledge_dir or SAMPLE_KNOWLEDGE))
-    rules = load_rules(settings.rules_file or PACKAGED_RULES)
-    log.info("knowledge_read", passages=len(index), rules=len(rules))
-    return Knowledge(retriever=index, scorer=VaderScorer(), rules=rules, policy=settings.policy())
-
-
-async def _run(service: Service[InsightsSettings], knowledge: Knowledge, stop: asyncio.Event) -> None:
+async def _run(service: Service[InsightsSettings], knowledge: Knowledge, files: Files, stop: asyncio.Event) -> None:
     settings, health = service.settings, service.health
     health.waiting("calls", "starting")
     partitions = await until_done(stop, partial(asyncio.to_thread, co_partitions, settings, SOURCES))
@@ -60,17 +71,17 @@ async def _run(service: Service[InsightsSettings], knowledge: Knowledge, stop: a
         return
     publisher = KafkaPublisher(
         settings, service=service.name, health=health, clock=service.clock,
-        dead_letter_limit=settings.dead_letter_limit,
+        dead_letter_limit=settings.dead_letter_limit, linger_ms=0,
     )  # fmt: skip
     try:
-        await _serve(service, knowledge, stop, publisher, partitions)
+        await _serve(service, knowledge, files, stop, publisher, partitions)
     finally:
         publisher.close(timeout_s=STOP_GRACE_S)
 
 
 async def _serve(
-    service: Service[InsightsSettings], knowledge: Knowledge, stop: asyncio.Event, publisher: KafkaPublisher,
-    partitions: int,
+    service: Service[InsightsSettings], knowledge: Knowledge, files: Files, stop: asyncio.Event,
+    publisher: KafkaPublisher, partitions: int,
 ) -> None:  # fmt: skip
     settings = service.settings
     app_id, table = settings.topic_prefix + settings.app_id, "calls"
@@ -88,19 +99,34 @@ async def _serve(
         instance_id=settings.group_instance_id or None,
     )
     outage = Outage(stop)
-    desk = Desk(raw_table(app, table, partitions=partitions), publisher, service.clock, knowledge)
+    model = None
+    if settings.model_url:
+        model = LanguageModel(
+            url=settings.model_url, api_key=settings.model_api_key.get_secret_value(), model=settings.model_name,
+            publisher=publisher, clock=service.clock,
+        )  # fmt: skip
+    desk = Desk(
+        raw_table(app, table, partitions=partitions), publisher, service.clock, knowledge,
+        gone_out=partial(read_gone_out, settings), ask=model.ask if model else None,
+    )  # fmt: skip
     for topic in SOURCES:
         take = partial(_take, name=topic.name, desk=desk, publisher=publisher)
         add_agent(app, settings.topic_prefix + topic.name, topic.name, take, outage)
 
+    @app.on_partitions_assigned.connect
+    async def assigned(*_: object, **__: object) -> None:
+        desk.fall_behind()
+
     @app.on_rebalance_complete.connect
     async def rebuilt(*_: object, **__: object) -> None:
         log.info("rows_ready", rows=desk.rebuild())
+        await desk.look_back()
         service.health.ready("calls")
 
     beside = [
         asyncio.create_task(_ask_for_due(desk), name="timers"),
         asyncio.create_task(_watch(publisher, outage), name="watch"),
+        asyncio.create_task(_follow(files, desk, settings.reload_every_ms / 1000), name="files"),
     ]
     try:
         await run_app(app, stop)
@@ -109,6 +135,8 @@ async def _serve(
     finally:
         for task in beside:
             task.cancel()
+        if model is not None:
+            await model.close()
     if outage.error is not None:
         raise Fatal(f"cannot go on: {type(outage.error).__name__}: {outage.error}") from outage.error
 
@@ -130,6 +158,13 @@ async def _ask_for_due(desk: Desk) -> None:
         with contextlib.suppress(Backpressure):  # those that did not go out are due again at the next look
             desk.ask_for_due()
         await asyncio.sleep(TIMER_RESOLUTION_S)
+
+
+async def _follow(files: Files, desk: Desk, every_s: float) -> None:
+    def put(knowledge: Knowledge) -> None:
+        desk.knowledge = knowledge
+
+    await follow(files, lambda: desk.knowledge, put, every_s)
 
 
 async def _watch(publisher: KafkaPublisher, outage: Outage) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import ServiceSettings
@@ -35,12 +35,20 @@ class InsightsSettings(ServiceSettings):
     knowledge_dir: Path | None = Field(
         None,
         validation_alias="INSIGHTS_KNOWLEDGE_DIR",
-        description="folder of Markdown articles; not set: a small sample",
+        description="folder of articles (.md, .html, .pdf), looked at for changes; not set: a small sample",
+    )
+    knowledge_url: str = Field(
+        "",
+        validation_alias="INSIGHTS_KNOWLEDGE_URL",
+        description="where the folder is served: links what names no link of its own",
     )
     rules_file: Path | None = Field(
         None,
         validation_alias="INSIGHTS_RULES_FILE",
-        description="YAML file of keyword rules; not set: a small general set",
+        description="YAML file of rules and checklist, looked at for changes; not set: a small general set",
+    )
+    reload_every_ms: int = Field(
+        1_000, ge=100, validation_alias="INSIGHTS_RELOAD_EVERY_MS", description="how often both are looked at"
     )
     min_confidence: float = Field(
         DEFAULTS.min_confidence,
@@ -73,6 +81,46 @@ class InsightsSettings(ServiceSettings):
         validation_alias="INSIGHTS_DYNAMICS_EVERY_MS",
         description="least time between two accounts of talk shares in a call",
     )
+    digest_every_ms: int = Field(
+        DEFAULTS.digest_every_ms,
+        ge=0,
+        validation_alias="INSIGHTS_SUMMARY_EVERY_MS",
+        description="least time between two accounts of the call so far",
+    )
+    not_said_lag_ms: int = Field(
+        DEFAULTS.not_said_lag_ms,
+        ge=0,
+        validation_alias="INSIGHTS_NOT_SAID_LAG_MS",
+        description="how long after a negative rule's time its transcript is waited for, when nobody speaks any more",
+    )
+    heard_within_ms: int = Field(
+        DEFAULTS.heard_within_ms,
+        ge=0,
+        validation_alias="INSIGHTS_HEARD_WITHIN_MS",
+        description="a call first heard later than that after a negative rule's time began is not judged by it",
+    )
+    model_url: str = Field(
+        "",
+        validation_alias="INSIGHTS_MODEL_URL",
+        description="base URL of an OpenAI-compatible API, such as http://host:8000/v1, that words suggestions and "
+        "summaries; empty: none is asked",
+    )
+    model_name: str = Field("", validation_alias="INSIGHTS_MODEL_NAME", description="the model to ask for there")
+    model_api_key: SecretStr = Field(
+        SecretStr(""), validation_alias="INSIGHTS_MODEL_API_KEY", description="its key; empty: none is sent"
+    )
+    model_suggestion_ms: int = Field(
+        1_500,
+        ge=0,
+        validation_alias="INSIGHTS_MODEL_SUGGESTION_MS",
+        description="how long it may take to word a suggestion, which then goes out as found; 0: it words none",
+    )
+    model_summary_ms: int = Field(
+        10_000,
+        ge=0,
+        validation_alias="INSIGHTS_MODEL_SUMMARY_MS",
+        description="the same for a summary; 0: it words none",
+    )
     summary_grace_ms: int = Field(
         DEFAULTS.summary_grace_ms,
         ge=0,
@@ -94,6 +142,11 @@ class InsightsSettings(ServiceSettings):
             article_cool_down_ms=self.article_cool_down_ms,
             suggestion_life_ms=self.suggestion_life_ms,
             dynamics_every_ms=self.dynamics_every_ms,
+            digest_every_ms=self.digest_every_ms,
+            not_said_lag_ms=self.not_said_lag_ms,
+            heard_within_ms=self.heard_within_ms,
+            model_suggestion_ms=self.model_suggestion_ms if self.model_url else 0,
+            model_summary_ms=self.model_summary_ms if self.model_url else 0,
             summary_grace_ms=self.summary_grace_ms,
             keep_closed_ms=self.keep_closed_ms,
         )

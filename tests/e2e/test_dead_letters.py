@@ -9,7 +9,7 @@ import pytest
 
 from services.chassis.records import header
 from services.contracts.topics import ALL
-from tests.e2e.conftest import Pipeline
+from tests.support.pipeline import Pipeline
 
 pytestmark = pytest.mark.timeout(180)
 READ = [topic for topic in ALL if set(topic.consumers) - {"cli"}]

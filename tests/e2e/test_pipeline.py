@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from services.cli.domain.result import problems_of, result_of
-from tests.e2e.conftest import Pipeline, PlayedCall
 from tests.support.conversations import excerpt
+from tests.support.pipeline import Pipeline, PlayedCall
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,39 @@ def test_restart_rebuilds_what_screens_see(bench: GatewayBench) -> None:
     assert len(seen[0]["calls"][0]["utterances"]) == 3
     assert seen[0]["calls"] == seen[1]["calls"]
     assert seen[0]["cursor"] == seen[1]["cursor"]  # offsets mean the same to every replica
+
+
+def test_a_screen_that_does_not_read_is_told_what_was_skipped_and_gets_the_newest(bench: GatewayBench) -> None:
+    bench.environ["ASSIST_GATEWAY_QUEUE_LIMIT"] = "10"
+    bench.tell("calls.state", example("call-state", status="answered"))
+    revisions, text = 1_500, "x" * 20_000  # more than all buffers on the way
+    with bench.gateway(), bench.screen() as screen:
+        screen.send("watch_all")
+        screen.next_of("snapshot")
+        for revision in range(revisions):
+            partial = example("utterance", utterance_id="u1", revision=revision, is_final=False, text=text, words=[])
+            bench.queue("transcripts.partial", json.dumps(partial).encode(), "s-1")
+        bench.flush()
+        while newest_revision(bench) < revisions - 1:
+            time.sleep(0.05)
+        skipped, seen = 0, [-1]
+        while seen[-1] < revisions - 1:
+            message = screen.receive()
+            assert isinstance(message, dict)
+            if message["type"] == "skipped":
+                skipped += message["count"]
+            elif message["type"] == "snapshot":
+                seen += [utterance["revision"] for call in message["calls"] for utterance in call["utterances"]]
+            else:
+                seen.append(message["record"]["revision"])
+    assert skipped > 0
+    assert seen == sorted(set(seen))  # ever newer, none twice
+    assert len(seen) < revisions
+
+
+def newest_revision(bench: GatewayBench) -> int:
+    with bench.get("/v1/calls/s-1", bench.token()) as answer:
+        return max((utterance["revision"] for utterance in json.load(answer)["call"]["utterances"]), default=-1)
 
 
 def test_taken_port_is_said_in_one_line(bench: GatewayBench) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import socket
+import random
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from services.chassis.topic_admin import ensure_topics
 from services.cli.adapters.child_process import ChildProcess
 from services.contracts import records, topics
 from tests.support.brokers import Broker
+from tests.support.ports import free_port
+from tests.support.rule_calls import Record, rule_calls
 
 pytestmark = pytest.mark.timeout(180)
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -98,7 +100,7 @@ class Bench:
 @pytest.fixture
 def bench(broker: Broker, topic_prefix: str) -> Iterator[Bench]:
     settings = KafkaSettings(kafka_bootstrap_servers=broker.bootstrap_servers, topic_prefix=topic_prefix)
-    ensure_topics(settings, topics=(*INPUTS, *OUTPUTS), partitions=PARTITIONS, replication=1)
+    ensure_topics(settings, topics=(*INPUTS, *OUTPUTS, topics.MONITORING_ROSTER), partitions=PARTITIONS, replication=1)
     bench = Bench(settings)
     yield bench
     bench.close()
@@ -109,7 +111,7 @@ def start(broker: Broker, topic_prefix: str, tmp_path: Path) -> Iterator[Callabl
     started: list[ChildProcess] = []
 
     def start(**settings: str) -> ChildProcess:
-        port = _free_port()
+        port = free_port()
         environment = {
             **os.environ,
             "PYTHONPATH": str(REPOSITORY),
@@ -161,7 +163,10 @@ def test_a_call_gets_help_and_one_summary_across_a_kill(bench: Bench, start: Cal
     ]  # fmt: skip
     customer = {u.utterance_id for u in finals if u.role == "customer"}
     assert all(set(s.source_utterance_ids) <= customer for s in suggestions)
-    assert {(a.rule, a.severity) for a in bench.of(topics.ALERTS)} == {("anger", "info"), ("cancellation", "warning")}
+    assert sorted((a.rule, a.severity) for a in bench.of(topics.ALERTS)) == [
+        ("anger", "info"), ("cancellation", "warning"),
+    ]  # fmt: skip
+    assert len(by_id) == len(suggestions)
     felt = {i.utterance_id for i in bench.of(topics.CALLS_INSIGHTS) if i.kind == "sentiment"}
     assert felt == {u.utterance_id for u in finals}
     assert len({encode(s) for s in bench.of(topics.CALLS_SUMMARY)}) == 1
@@ -170,6 +175,13 @@ def test_a_call_gets_help_and_one_summary_across_a_kill(bench: Bench, start: Cal
     assert (summary.utterances, summary.suggestions, summary.suggestions_accepted) == (len(finals), 6, 1)
     assert summary.reason_for_call.startswith("Hello. I am calling about my bill.")
     assert summary.outcome == "covered"
+    counted = {a.source: (a.made, a.accepted) for a in summary.acceptance}
+    assert counted["billing-dispute.md"] == (2, 1)
+    assert {step.step: step.status for step in summary.checklist} == {
+        "greeting": "done", "identification": "done", "retention": "done", "anything_else": "done", "goodbye": "done",
+    }  # fmt: skip
+    assert summary.promises
+    assert summary.sentiment_course
     assert service.stop(grace_s=8.0) == 0, service.log_tail()
 
 
@@ -188,7 +200,9 @@ def test_every_output_comes_once_when_nothing_fails(bench: Bench, start: Callabl
     assert len(bench.of(topics.ASSIST_SUGGESTIONS)) == 3
     insights = [i.insight_id for i in bench.of(topics.CALLS_INSIGHTS)]
     assert len(set(insights)) == len(insights)
-    assert {i.kind for i in bench.of(topics.CALLS_INSIGHTS)} == {"sentiment", "category", "dynamics"}
+    assert {i.kind for i in bench.of(topics.CALLS_INSIGHTS)} == {
+        "sentiment", "category", "dynamics", "checklist", "summary",
+    }  # fmt: skip
 
 
 def test_a_call_without_transcript_is_summed_up_after_the_grace(
@@ -225,6 +239,105 @@ def test_malformed_records_go_to_dead_letters_and_the_stream_goes_on(
         dead = bench.dead[topic.name]
         assert (dead.key(), dead.value()) == (b"s-malformed", b'{"half a rec')
         assert header(dead.headers(), "dlq_reason") == "bad_json"  # type: ignore[arg-type]
+
+
+def test_forty_calls_alert_as_they_should_across_a_kill(bench: Bench, start: Callable[..., ChildProcess]) -> None:
+    epoch = datetime.now(UTC) - timedelta(minutes=10)
+    calls = rule_calls(epoch)
+    order, waiting, timed = random.Random(4), [list(call.records) for call in calls], []
+    while waiting:  # the calls overlap; each keeps its own order
+        chosen = order.choice(waiting)
+        timed.append(chosen.pop(0))
+        waiting = [records_left for records_left in waiting if records_left]
+    third = len(timed) // 3
+    service = start()
+    send_all(bench, timed[:third])
+    bench.read_until(service, lambda: len(bench.of(topics.ALERTS)) >= 4)
+    send_all(bench, timed[third : 2 * third])
+    service.kill()
+    service = start()
+    send_all(bench, timed[2 * third :])
+    bench.read_until(service, lambda: len({s.call_id for s in bench.of(topics.CALLS_SUMMARY)}) == len(calls))
+    bench.read_on(1.0)
+    found = sorted((a.call_id, a.rule) for a in bench.of(topics.ALERTS))
+    assert found == sorted((call.call_id, rule) for call in calls for rule, _ in call.alerts)
+    assert len(bench.of(topics.CALLS_SUMMARY)) == len(calls)
+    assert service.stop(grace_s=8.0) == 0, service.log_tail()
+
+
+def test_rules_and_articles_change_while_it_runs(
+    bench: Bench, start: Callable[..., ChildProcess], tmp_path: Path
+) -> None:
+    rules, articles = tmp_path / "rules.yaml", tmp_path / "articles"
+    rules.write_text("rules:\n  first: {category: c, alert: info, phrases: [blue moon], cool_down_s: 0}\n")
+    articles.mkdir()
+    (articles / "a.md").write_text("# Gift cards\n## Validity\nA gift card is valid for three years.")
+    service = start(
+        INSIGHTS_RULES_FILE=str(rules), INSIGHTS_KNOWLEDGE_DIR=str(articles), INSIGHTS_RELOAD_EVERY_MS="100"
+    )
+    said = iter(range(1, 1000))
+
+    def until_raised(text: str, rule: str) -> None:
+        before = len(bench.of(topics.ALERTS))
+
+        def raised() -> bool:
+            bench.send(topics.TRANSCRIPTS_FINAL, one_final(text, next(said)))
+            bench.read(0.3)
+            return any(alert.rule == rule for alert in bench.of(topics.ALERTS)[before:])
+
+        bench.read_until(service, raised)
+
+    until_raised("once in a blue moon", "first")
+    rules.write_text("rules:\n  second: {category: c, alert: info, phrase: [green cheese]}\n")
+    wait_for_log(service, "change_rejected")
+    until_raised("once in a blue moon", "first")
+    rules.write_text("rules:\n  second: {category: c, alert: info, phrases: [green cheese], cool_down_s: 0}\n")
+    until_raised("green cheese", "second")
+    (articles / "b.html").write_text("<h1>Bicycles</h1><h2>Brakes</h2><p>Squeaking brakes need new pads.</p>")
+    wait_for_log(service, '"what":"knowledge","event":"change_taken"')
+    bench.send(topics.TRANSCRIPTS_FINAL, one_final("What can I do about squeaking brakes?", next(said)))
+    bench.read_until(service, lambda: bool(bench.of(topics.ASSIST_SUGGESTIONS)))
+    assert bench.of(topics.ASSIST_SUGGESTIONS)[0].citations[0].source == "b.html"
+
+
+def test_a_transferred_call_takes_its_summary_along(bench: Bench, start: Callable[..., ChildProcess]) -> None:
+    service = start()
+    bench.send(topics.TRANSCRIPTS_FINAL, one_final("My internet is down since Monday.", 1))
+    bench.read_until(service, lambda: bool(bench.of(topics.ASSIST_SUGGESTIONS)))
+    transferred = msgspec.structs.replace(lifecycle("transferred"), peer_call_id="s-peer")
+    bench.send(topics.CALLS_LIFECYCLE, transferred)
+    bench.read_until(service, lambda: any(i.call_id == "s-peer" for i in bench.of(topics.CALLS_INSIGHTS)))
+    (handed,) = [i for i in bench.of(topics.CALLS_INSIGHTS) if i.call_id == "s-peer"]
+    assert (handed.kind, handed.handed_on_from) == ("summary", CALL)
+    assert handed.summary.reason == "My internet is down since Monday."
+
+
+def send_all(bench: Bench, found: Sequence[Record]) -> None:
+    by_type = {
+        records.Utterance: topics.TRANSCRIPTS_FINAL, records.CallLifecycle: topics.CALLS_LIFECYCLE,
+        records.TranscriptLeg: topics.TRANSCRIPTS_LEGS,
+    }  # fmt: skip
+    for record in found:
+        bench.send(by_type[type(record)], record)
+
+
+def one_final(text: str, second: int) -> records.Utterance:
+    now = datetime.now(UTC)
+    return records.Utterance(
+        call_id=CALL, leg_id="p-customer~0000cafe", role="customer",
+        utterance_id=f"p-customer~0000cafe@{second * 1000}",
+        revision=1, is_final=True, start_ms=second * 1000, end_ms=second * 1000 + 900, text=text,
+        engine=records.Engine(name="script", model="none"),
+        timing=records.Timing(audio_end=now, decoded=now, published=now),
+    )  # fmt: skip
+
+
+def wait_for_log(service: ChildProcess, text: str) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while text not in service.log_tail():
+        assert service.exit_code() is None, service.log_tail()
+        assert time.monotonic() < deadline, service.log_tail()
+        time.sleep(0.05)
 
 
 def utterances(name: str) -> list[records.Utterance]:
@@ -273,12 +386,6 @@ def accepted(suggestion: records.Suggestion) -> records.SuggestionFeedback:
     return records.SuggestionFeedback(
         feedback_id="f-1", suggestion_id=suggestion.suggestion_id, call_id=CALL, action="accepted", at=datetime.now(UTC)
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_ready(service: ChildProcess, port: int) -> None:

@@ -79,13 +79,13 @@ class Screen:
 class GatewayBench:
     """Topics of this test's own, and gateway processes."""
 
-    def __init__(self, broker: Broker, prefix: str, folder: Path, partitions: int = 2) -> None:
+    def __init__(self, broker: Broker, prefix: str, folder: Path, *, partitions: int = 2, linger_ms: int = 5) -> None:
         self.prefix = prefix
         self.log = folder / "assist_gateway.log"
         kafka = {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers, "EARSHOT_TOPIC_PREFIX": prefix}
         self.settings = load(KafkaSettings, kafka)
         ensure_topics(self.settings, partitions=partitions)
-        self.producer = confluent_kafka.Producer(self.settings.kafka_options())
+        self.producer = confluent_kafka.Producer(self.settings.kafka_options() | {"linger.ms": linger_ms})
         self.port, self.health_port = free_ports()
         self.environ = dict(os.environ) | kafka | {
             "ASSIST_GATEWAY_HOST": "127.0.0.1", "ASSIST_GATEWAY_PORT": str(self.port),

@@ -102,6 +102,10 @@ class Simulator:
         """Whether the service at this address is ready: the ingestor is once its subscription is live."""
         return (await self.http.get(f"{health}/readyz")).is_success
 
+    async def counted(self, health: str, metric: str) -> bool:
+        """Whether the service at this address has counted at least one of these."""
+        return metric in (await self.http.get(f"{health}/metrics")).text
+
     async def answered(self, call_id: str) -> bool:
         return (await self.http.get(f"/sim/calls/{call_id}")).json()["answeredAt"] is not None
 
@@ -174,6 +178,6 @@ async def ingestor(sim: Simulator, topics: Topics, **settings: str) -> AsyncIter
             async for text in running.stdout:
                 line = json.loads(text)
                 port = line.get("health_port", port)
-                if line["event"] in ("websocket_live", "webhook_subscription"):
+                if line["event"] in ("websocket_live", "webhook_subscription", "webhook_taken_over"):
                     break
         yield f"http://127.0.0.1:{port}"

@@ -17,7 +17,7 @@ from services.transcriber.domain.digits import plain_word
 from services.transcriber.domain.redaction import RedactionStream, SafeText, TimedWord
 
 FOLDER = Path(__file__).parents[1] / "data/redaction"
-TUNED, HELD_OUT = ("hard", "generated"), ("held_out_hard", "held_out")
+TUNED, HELD_OUT = ("hard", "generated", "french"), ("held_out_hard", "held_out", "held_out_french")
 TYPES = {
     "card": "payment_card",
     "ssn": "social_security",
@@ -31,7 +31,7 @@ TYPES = {
 PAUSE_MS = 100
 """Between utterances; remarks within a number stay shorter than the hold, past which it is given up."""
 _SAYING_NOTHING = """uh um okay and then yeah dash the of at dot underscore for as in no sorry wait area code plus
-    account sort are you with me yes it's double triple"""
+    account sort are you with me yes it's double triple le et euh c'est arobase"""
 _NOTHING = frozenset(_SAYING_NOTHING.split())
 _PIECE = re.compile(r"\{(\w+)\|([^}]*)\}([.,?!]*)")
 
@@ -63,12 +63,16 @@ class Spoken:
 
     id: str
     turns: tuple[Turn, ...]
+    language: str = "en"
 
 
 def load(names: Iterable[str]) -> list[Spoken]:
     """The sequences of some files."""
-    rows = [row for name in names for row in json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))]
-    return [Spoken(row["id"], _turns(row["say"])) for row in rows]
+    return [
+        Spoken(row["id"], _turns(row["say"]), "fr" if "french" in name else "en")
+        for name in names
+        for row in json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    ]
 
 
 def _turns(say: Sequence[str]) -> tuple[Turn, ...]:
@@ -119,8 +123,8 @@ def play(
 
     With ``misheard`` each partial is followed by one whose last word is heard as that.
     """
-    leg: RedactionStream[int] = RedactionStream()
-    other: RedactionStream[int] = RedactionStream()
+    leg: RedactionStream[int] = RedactionStream(language=sequence.language)
+    other: RedactionStream[int] = RedactionStream(language=sequence.language)
     words: list[TimedWord] = []
     labels: list[Word] = []
     at_ms = 0

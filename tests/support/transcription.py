@@ -72,9 +72,10 @@ def legs_played(calls: Sequence[str], duration_ms: int, epoch: datetime) -> Iter
 class Worker:
     """One transcriber process with a fixed place in its group; it may be killed and started again."""
 
-    def __init__(self, name: str, *, module: str, env: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, name: str, *, module: str, env: Mapping[str, str], folder: Path, nice: int = 0) -> None:
+        """``nice``: how far the others go before it."""
         self.name = name
-        self._command = [sys.executable, "-m", module]
+        self._command = ["nice", "-n", str(nice), sys.executable, "-m", module]
         self._env = os.environ | env | {"KAFKA_GROUP_INSTANCE_ID": name, "HEALTH_HOST": "127.0.0.1", "HEALTH_PORT": "0"}
         self.log_path = folder / f"{name}.log"
         self._child: ChildProcess | None = None
@@ -153,7 +154,7 @@ class Group:
         self._finals = Reader(self.bootstrap_servers, self.prefix, TRANSCRIPTS_FINAL, self.partitions)
         self._legs = Reader(self.bootstrap_servers, self.prefix, TRANSCRIPTS_LEGS, self.partitions)
 
-    def add_worker(self, name: str, *, module: str, folder: Path, **env: str) -> Worker:
+    def add_worker(self, name: str, *, module: str, folder: Path, nice: int = 0, **env: str) -> Worker:
         """A worker, not yet started."""
         shared = {
             "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
@@ -161,7 +162,7 @@ class Group:
             "TRANSCRIBER_GROUP": f"{self.prefix}transcriber",
             "TRANSCRIBER_ASSIGNOR": "cooperative-sticky",
         }
-        self.workers.append(Worker(name, module=module, env=shared | env, folder=folder))
+        self.workers.append(Worker(name, module=module, env=shared | env, folder=folder, nice=nice))
         return self.workers[-1]
 
     def send(self, sent: Sequence[Sent]) -> None:

@@ -60,15 +60,27 @@ class Archive:
         consumer = confluent_kafka.Consumer(options | self._settings.kafka_options())
         try:
             wanted = [confluent_kafka.TopicPartition(name, outline.partition, first_ms) for name in self._topics]
-            places = offsets_at(consumer, wanted, threading.Event())
+            places = self._places(consumer, wanted)
             consumer.assign(places)
             return self._read(consumer, outline.call_id, {place.topic for place in places}, last_ms)
         finally:
             consumer.close()
 
-    def _read(
-        self, consumer: confluent_kafka.Consumer, call_id: str, behind: set[str], last_ms: int
-    ) -> list[Update]:  # fmt: skip
+    @staticmethod
+    def _places(
+        consumer: confluent_kafka.Consumer, wanted: list[confluent_kafka.TopicPartition]
+    ) -> list[confluent_kafka.TopicPartition]:
+        enough = threading.Event()
+        timer = threading.Timer(PATIENCE_S, enough.set)
+        timer.daemon = True
+        timer.start()
+        places = offsets_at(consumer, wanted, enough)
+        timer.cancel()
+        if not places:
+            raise Transient("the broker did not say in time where the call's records are")
+        return places
+
+    def _read(self, consumer: confluent_kafka.Consumer, call_id: str, behind: set[str], last_ms: int) -> list[Update]:
         found: list[Update] = []
         tries = int(PATIENCE_S / 0.5)
         while behind:

@@ -26,6 +26,7 @@ HEADER = struct.Struct(">BBBBHHIIII")
 VERSION = 1
 CHANNELS: dict[Channel, int] = {"agent": 0, "customer": 1, "mixed": 2, "unknown": 2}
 LOOK_EVERY_S = 0.1
+AGAIN_S = 1.0
 MOST = 2**32 - 1
 
 
@@ -71,8 +72,12 @@ class AudioFeed:
         while not self._stop.is_set():
             self._wanted.wait()
             self._wanted.clear()
-            if self._calls and not self._stop.is_set():
-                self._read_while_wanted()
+            while self._calls and not self._stop.is_set():
+                try:
+                    self._read_while_wanted()
+                except confluent_kafka.KafkaException as error:
+                    log.warning("audio_feed_broken", error=error.args[0].name())
+                    self._stop.wait(AGAIN_S)
 
     def _read_while_wanted(self) -> None:
         options = {"group.id": "earshot-assist-audio-unused", "enable.auto.commit": False, "fetch.wait.max.ms": 100}

@@ -69,11 +69,11 @@ class Events:
         self._queue_limit = queue_limit
 
     def serve(self, request: Request, admitted: Admitted) -> StreamingResponse | None:
-        """The stream that the query asks for; None where it asks for nothing, or for what may not be seen."""
+        """The stream that the query asks for; None where it may not be seen. Raises ValueError for other queries."""
         query = request.query_params
         call_id, detail = query.get("call_id"), query.get("detail")
         if (call_id is None) == (detail not in {"overview", "full"}):
-            return None
+            raise ValueError("call_id or detail")
         if call_id is not None and not self._floor.may_see(admitted.viewer, call_id):
             return None
         word = request.headers.get("last-event-id") or query.get("cursor") or ""
@@ -83,7 +83,7 @@ class Events:
 
     async def _stream(
         self, admitted: Admitted, watch: list[str], everything: Detail | None, word: str
-    ) -> AsyncIterator[bytes]:  # fmt: skip
+    ) -> AsyncIterator[bytes]:
         owed = asyncio.Event()
         session = Session(viewer=admitted.viewer, limit=self._queue_limit, wake=owed.set)
         place = Place()
@@ -108,7 +108,7 @@ class Events:
 
     async def _begin(
         self, session: Session, place: Place, watch: Iterable[str], everything: Detail | None, word: str
-    ) -> None:  # fmt: skip
+    ) -> None:
         try:
             wire, held = requests.read_word(word)
             cursor = requests.cursor_from(wire)

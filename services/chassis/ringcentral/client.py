@@ -53,6 +53,7 @@ class RingCentralClient:
         self._jwt = jwt or settings.ringcentral_jwt
         self._on_limits = on_limits
         self._owner_id = ""
+        self._scopes: frozenset[str] = frozenset()
         self._platform = Platform(
             TimedClient(settings.ringcentral_timeout_ms, adapter),
             settings.ringcentral_client_id,
@@ -105,6 +106,11 @@ class RingCentralClient:
         """The extension that the credentials belong to, as the login told; "" when it did not."""
         self._login.token()
         return self._owner_id
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The app's permissions, as the latest login named them; empty before the first, or where it named none."""
+        return self._scopes
 
     def close(self) -> None:
         """Give the session back to RingCentral (five a user are allowed); failures do not matter."""
@@ -166,6 +172,7 @@ class RingCentralClient:
             if not isinstance(token, str) or not token:
                 raise RingCentralRefused(NO_REPLY, request=login_route)
             self._owner_id = str(body.get("owner_id") or "")
+            self._scopes = frozenset(str(body.get("scope") or "").split())
             log.info("ringcentral_logged_in")
             return token, float(body.get("expires_in") or DEFAULT_TTL_S)
         raise self._refusal(failed, login_route)

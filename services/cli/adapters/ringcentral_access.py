@@ -31,10 +31,11 @@ def connect(context: click.Context) -> PatientRest:
         client = RingCentralClient(load(RingCentralSettings))
         context.call_on_close(client.close)
         access = Access(rest=client)
-    return PatientRest(access.rest, sleep=access.sleep, on_wait=_say_wait)
+    return PatientRest(access.rest, sleep=access.sleep, on_wait=say_wait)
 
 
-def _say_wait(wait_ms: int) -> None:
+def say_wait(wait_ms: int) -> None:
+    """Tell on standard error why nothing happens for a while."""
     click.echo(f"RingCentral asks for a pause: going on in {-(-wait_ms // 1000)} s", err=True)
 
 

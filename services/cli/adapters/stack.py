@@ -53,7 +53,7 @@ class Service:
 class Stack:
     """Starts everything with `start`, stops it with `stop`. `say` is told of each step."""
 
-    EMBEDDED_BROKER_SETTINGS: ClassVar[dict[str, str]] = {"KAFKA_EMBEDDED": "true", "KAFKA_IDLE_REST_MS": "20"}
+    EMBEDDED_BROKER_SETTINGS: ClassVar[dict[str, str]] = {"KAFKA_EMBEDDED": "true"}
 
     def __init__(self, run_dir: Path, say: Callable[[str], None], environ: Mapping[str, str] | None = None) -> None:
         self.run_dir = run_dir

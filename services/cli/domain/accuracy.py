@@ -66,7 +66,7 @@ def swapped_speakers(known: KnownWords, finals: Sequence[Utterance], offset_ms: 
     """
     swapped = 0
     for utterance in finals:
-        said = Counter(bare(w) for w in utterance.text.split())
+        said = Counter(bare(w) for w in (utterance.spoken_text or utterance.text).split())
         start, end = utterance.start_ms - offset_ms - SWAP_WINDOW_MS, utterance.end_ms - offset_ms + SWAP_WINDOW_MS
         matches: dict[str, int] = {}
         for speaker in SPEAKERS:

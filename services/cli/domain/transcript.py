@@ -79,5 +79,5 @@ class CallLog:
 
 
 def text_of(finals: Iterable[Utterance], role: str) -> str:
-    """A role's finished words as one text."""
-    return " ".join(u.text for u in finals if u.role == role)
+    """A role's finished words as they were spoken, as one text."""
+    return " ".join(u.spoken_text or u.text for u in finals if u.role == role)

@@ -52,7 +52,7 @@ class EventPublisher:
             "body": {
                 "sequence": -1,
                 "telephonySessionId": session["id"],
-                "parties": [{**party, "extensionId": known.extension_id}],
+                "parties": [{**party, "extensionId": known.extension_id, "queueCall": _queue_call(party)}],
                 "origin": session.get("origin") or {"type": "Call"},
             },
         }
@@ -112,6 +112,11 @@ class EventPublisher:
         self._seen.add(event_id)
         self._calls.observe(call_id, _parties(record), int(self._clock.monotonic_s() * 1000))
         metrics.EVENTS.labels(source).inc()
+
+
+def _queue_call(party: Mapping[str, Any]) -> bool:
+    """REST says it among the attributes, events beside them."""
+    return bool(party.get("queueCall") or (party.get("attributes") or {}).get("queueCall"))
 
 
 def _uuid(raw: bytes) -> str:

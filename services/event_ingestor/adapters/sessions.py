@@ -69,10 +69,12 @@ class Sessions:
                 self._company_at = self._readings + COMPANY_AGAIN
         if self._readings < self._company_at:
             turn = sorted(extensions, key=lambda extension: (self._read_at.get(extension, 0), extension))
-            covered = frozenset(turn[:USERS_A_READING])
-            for extension in sorted(covered):
-                records += self._client.pages(f"{ACCOUNT}/extension/{extension}/active-calls", QUERY)
-                self._read_at[extension] = self._readings
+            covered = frozenset()
+            for extension in turn[:USERS_A_READING]:
+                self._read_at[extension] = self._readings  # one that is refused must not keep others from their turn
+                own = self._of_user(extension)
+                records += own or ()
+                covered |= {extension} if own is not None else frozenset()
         found: dict[str, list[Party]] = {}
         started: dict[str, datetime | None] = {}
         for record in records:
@@ -82,6 +84,16 @@ class Sessions:
                 started.setdefault(call_id, _started(record))
         calls = tuple(Listed(call_id, tuple(parties), started[call_id]) for call_id, parties in found.items())
         return Listing(calls, covered)
+
+    def _of_user(self, extension: str) -> list[dict[str, Any]] | None:
+        """The extension's own list; None where that is not allowed either."""
+        try:
+            return list(self._client.pages(f"{ACCOUNT}/extension/{extension}/active-calls", QUERY))
+        except RingCentralRefused as refusal:
+            if refusal.status not in (403, 404):
+                raise
+            log.info("active_calls_refused", extension_id=extension, error_code=refusal.error_code)
+            return None
 
     def read(self, call_id: str) -> dict[str, Any] | None:
         """The session's status; None when RingCentral knows no such call (any more)."""

@@ -120,8 +120,8 @@ class WebhookSubscriptions:
         for number, hook in list(self._held.items()):
             if extensions := self._shards.get(number):
                 await self._put(number, hook, extensions)  # whatever it covered: our secret is to come with it
+                log.info("webhook_taken_over", number=number, extensions=len(extensions))
         self._adopted = True
-        log.info("webhooks_adopted", subscriptions=len(self._held))
 
     async def _keep(self, number: int, extensions: frozenset[str]) -> None:
         held = self._held.get(number)

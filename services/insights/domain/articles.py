@@ -1,18 +1,19 @@
-"""Knowledge-base articles in Markdown, cut into the passages that are searched and quoted.
+"""Articles of the knowledge base, cut into the passages that are searched and quoted.
 
-An article may open with front matter between `---` lines (`title: ...`, `url: ...`); else its first `#` heading is
-the title and it has no link. Each `##` section with text is a passage. Text before the first section says what the
-article is for: it is searched with every passage, and quoted only where there is no section.
+Whatever its format, an article comes here as a title, a link and sections in their order. Each section with text is
+a passage; a long one is cut between sentences. Text before the first heading says what the article is for: it is
+searched with every passage, and quoted only where there is no section.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-_FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*(?:\n|\Z)", re.DOTALL)
-_HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*\s*$")
-_MARKUP = re.compile(r"[*_`]{1,3}|!?\[([^\]]*)\]\([^)]*\)")
+from services.insights.domain.text import sentences
+
+LONGEST_WORDS = 150
+"""A passage longer than that is cut: beyond about 200 words the encoder would not see its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,41 +26,48 @@ class Passage:
     text: str
     url: str = ""
     lead: str = ""
+    questions: tuple[str, ...] = ()
+    """How customers put it: searched, never quoted; those of the article stand with each of its passages."""
 
 
-def read_article(source: str, markdown: str) -> tuple[Passage, ...]:
-    """The passages of an article; none for a file without text."""
-    front: dict[str, str] = {}
-    if matter := _FRONT_MATTER.match(markdown):
-        front = dict(_entries(matter.group(1)))
-        markdown = markdown[matter.end() :]
-    title = front.get("title", "")
-    sections: list[tuple[str, list[str]]] = [("", [])]
-    for line in markdown.splitlines():
-        heading = _HEADING.match(line)
-        if heading is None:
-            sections[-1][1].append(line.strip())
-        elif heading.group(1) == "#":
-            title = title or heading.group(2)
-        else:
-            sections.append((_plain(heading.group(2)), []))
-    title = title or source.rpartition(".")[0] or source
-    plain = [(section, _plain(" ".join(line for line in lines if line))) for section, lines in sections]
-    lead = plain[0][1]
-    found = [(section, text) for section, text in plain[1:] if text] or ([("", lead)] if lead else [])
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading (empty before the first) and the plain text below it. `anchor` goes to the end of the link."""
+
+    heading: str
+    text: str
+    anchor: str = ""
+
+
+def cut(
+    source: str, title: str, url: str, sections: Sequence[Section], questions: tuple[str, ...] = ()
+) -> tuple[Passage, ...]:
+    """The passages of an article; none where there is no text."""
+    title = title or source.rpartition("/")[2].rpartition(".")[0] or source
+    lead = sections[0].text if sections and not sections[0].heading else ""
+    found = [section for section in sections if section.heading and section.text]
+    if not found:
+        found, lead = [section for section in sections if section.text], ""
     return tuple(
         Passage(
-            source=source, title=title, section=section, text=text, url=front.get("url", ""),
-            lead=lead if section else "",
+            source=source, title=title, section=section.heading, text=text,
+            url=url + section.anchor if url else "", lead=lead,
+            questions=questions,
         )
-        for section, text in found
+        for section in found
+        for text in _pieces(section.text)
     )  # fmt: skip
 
 
-def _entries(block: str) -> list[tuple[str, str]]:
-    pairs = (line.partition(":") for line in block.splitlines())
-    return [(name.strip(), value.strip().strip("\"'")) for name, colon, value in pairs if colon]
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\s+", " ", _MARKUP.sub(lambda m: m.group(1) or "", text)).strip()
+def _pieces(text: str) -> list[str]:
+    if len(text.split()) <= LONGEST_WORDS:
+        return [text]
+    pieces: list[list[str]] = [[]]
+    words = 0
+    for sentence in sentences(text):
+        words += len(sentence.split())
+        if words > LONGEST_WORDS and pieces[-1]:
+            pieces.append([])
+            words = len(sentence.split())
+        pieces[-1].append(sentence)
+    return [" ".join(piece) for piece in pieces]

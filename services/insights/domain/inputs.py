@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from services.insights.domain.digest import Digest
+
 Role = Literal["agent", "customer", "mixed", "unknown"]
 Direction = Literal["inbound", "outbound", "internal", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UtteranceSpoken:
-    """A final utterance. `from_ms` to `to_ms` is where its words are, `start_ms` what names it within its leg."""
+    """A final utterance. `from_ms` to `to_ms` is where its words are, `start_ms` what names it within its leg.
+
+    `spans` are its stretches of speech; `epoch` is the wall clock of the media clock's zero, where that is known.
+    """
 
     leg_id: str
     utterance_id: str
@@ -23,6 +28,8 @@ class UtteranceSpoken:
     text: str
     words: int
     published_at: datetime
+    spans: tuple[tuple[int, int], ...] = ()
+    epoch: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +44,13 @@ class LegTranscribed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallNoted:
-    """A fact in the call's life before its end."""
+    """A fact in the call's life before its end. `peer_call_id` is where a transferred call goes on, if elsewhere."""
 
     agent_extension_id: str
     direction: Direction
-    answered_at: datetime | None
+    what: Literal["started", "answered", "held", "resumed", "transferred", "conferenced"]
+    at: datetime
+    peer_call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +65,13 @@ class CallEnded:
     legs_heard: int
 
 
-@dataclass(frozen=True, slots=True)
-class SuggestionAccepted:
-    """An agent took a suggestion."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackGiven:
+    """What became of a suggestion on a screen."""
 
     suggestion_id: str
+    action: Literal["shown", "accepted", "dismissed"]
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +79,23 @@ class TimerDue:
     """The moment that the row asked for may have come."""
 
 
-Input = UtteranceSpoken | LegTranscribed | CallNoted | CallEnded | SuggestionAccepted | TimerDue
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedOn:
+    """What another call, transferred into this one, hands on."""
+
+    from_call_id: str
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A language model's wording of a suggestion or summary; of no use without `cited`, ids of what it was given."""
+
+    about: str
+    text: str
+    cited: tuple[str, ...] = ()
+
+
+Input = (
+    UtteranceSpoken | LegTranscribed | CallNoted | CallEnded | FeedbackGiven | TimerDue | HandedOn | Written
+)  # fmt: skip

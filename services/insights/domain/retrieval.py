@@ -1,31 +1,42 @@
-"""Finds the passage that answers: BM25 (Robertson and Zaragoza, 2009) with a confidence, so that it can be silent.
+"""Finds the passage that answers, by meaning and by words, with a confidence, so that it can be silent.
 
-The BM25 score only orders passages; it has no scale. Confidence is the share of the question's weight (by inverse
-document frequency) that the passage covers: a question full of words that no article knows stays without answer.
+Theory of operation. A passage's likeness to a question is the cosine of their sentence embeddings: of the passage, of
+its best single sentence, of its headings or of how customers put it (whichever is nearer), and of the whole article.
+The words they share (BM25) break near ties, and settle what embeddings do not know (names of products, codes). The
+confidence is a logistic regression on four measures, fitted on the part of the labelled turns that is for tuning
+(`python -m tests.bench.assist.fit`): 0.7 means that about seven in ten such suggestions were the right article.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from services.insights.domain.articles import Passage
+from services.insights.domain.bm25 import VAGUE, Bm25, query_weights
 from services.insights.domain.questions import Inquiry
-from services.insights.domain.text import sentences, terms
+from services.insights.domain.text import sentences
 
-K1 = 1.2
-B = 0.4
-TITLE_WEIGHT = 2
-SECTION_WEIGHT = 3
-CONTEXT_WEIGHT = 0.15
-NEARLY = 0.97
-VAGUE = frozenset(
-    terms("long time second number minute hour day week month year send find hold start new old read line")
-)
-"""Words that fit every subject: they take part in the score, but are no evidence."""
+Matrix = NDArray[np.float32]
+"""One row a text, each of length 1."""
+MOST_HITS = 5
+MOST_QUERIES = 4
+PASSAGE_SHARE, SENTENCE_SHARE, ASKED_SHARE, ARTICLE_SHARE = 0.3, 0.15, 0.4, 0.15
+WORDS_SHARE, WORDS_WITHIN = 0.01, 0.1
+"""Of the BM25 score in units of the weight of an unknown word: between articles, and between passages of one."""
+
+
+class Embedder(Protocol):
+    """Texts to vectors whose inner product is their likeness."""
+
+    def embed(self, texts: Sequence[str]) -> Matrix:
+        """One row a text."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,113 +50,179 @@ class Hit:
 
 
 class Retriever(Protocol):
-    """Finds passages; the room for another way of searching."""
+    """Finds passages."""
 
     def find(self, inquiry: Inquiry) -> Sequence[Hit]:
-        """Hits, best first; confidence is for the caller to judge."""
+        """Hits, best first, each of its passage; confidence is for the caller to judge."""
         ...
 
 
-class Bm25Index:
-    """An index over passages; immutable once built."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measures:
+    """What the confidence of an article is judged by."""
 
-    def __init__(self, passages: Iterable[Passage]) -> None:
+    likeness: float
+    """Of its best passage, by meaning."""
+    lead: float
+    """How far that is above the best passage of any other article."""
+    coverage: float
+    """The share of the question's weight that the passage's words hold."""
+    asks: bool
+    """The customer asked or wanted something, rather than told of a problem."""
+    stated: bool = False
+    """Nothing but the likeness says that it is a problem at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Coefficients of the logistic regression."""
+
+    bias: float = -7.42
+    likeness: float = 18.99
+    lead: float = 11.08
+    coverage: float = -0.47
+    asks: float = -1.23
+    stated: float = -3.79
+
+    def confidence(self, measures: Measures) -> float:
+        """0 to 1."""
+        score = (
+            self.bias
+            + self.likeness * measures.likeness
+            + self.lead * measures.lead
+            + self.coverage * measures.coverage
+            + self.asks * measures.asks
+            + self.stated * measures.stated
+        )
+        return 1.0 / (1.0 + math.exp(-score))
+
+
+class HybridIndex:
+    """An index over passages; immutable once built. Building embeds every passage, its headings and sentences."""
+
+    def __init__(
+        self, passages: Sequence[Passage], embedder: Embedder, *, calibration: Calibration | None = None
+    ) -> None:
         self._passages = tuple(passages)
-        self._counts = [_weighted(passage) for passage in self._passages]
-        self._subjects = _subjects(self._passages)
-        self._lengths = [sum(counts.values()) for counts in self._counts]
-        self._mean = sum(self._lengths) / len(self._lengths) if self._lengths else 1.0
-        found_in = Counter(term for counts in self._counts for term in counts)
-        total = len(self._passages)
-        self._idf = {term: math.log(1 + (total - n + 0.5) / (n + 0.5)) for term, n in found_in.items()}
-        self._unknown_idf = math.log(1 + (total + 0.5) / 0.5)
+        self._embedder = embedder
+        self._calibration = calibration or Calibration()
+        self._words = Bm25(self._passages)
+        self._sentences = [sentences(passage.text) or (passage.text,) for passage in self._passages]
+        self._owner = np.array([at for at, found in enumerate(self._sentences) for _ in found], dtype=np.int64)
+        sources = list(dict.fromkeys(passage.source for passage in self._passages))
+        self._article = np.array([sources.index(passage.source) for passage in self._passages], dtype=np.int64)
+        if self._passages:
+            self._embed_all(sources)
+
+    def _embed_all(self, sources: Sequence[str]) -> None:
+        embed = self._embedder.embed
+        self._whole = embed([f"{p.title}. {p.section}. {p.text}" for p in self._passages])
+        self._headings = embed([f"{p.title}: {p.section}" for p in self._passages])
+        self._sections = embed([p.section or p.title for p in self._passages])
+        self._single = embed([sentence for found in self._sentences for sentence in found])
+        articles = [[p for p in self._passages if p.source == source] for source in sources]
+        self._articles = embed([_whole_article(passages) for passages in articles])
+        asked = [
+            (number, text) for number, found in enumerate(articles) for text in (*found[0].questions, found[0].title)
+        ]
+        self._asked = embed([text for _, text in asked])
+        self._asked_of = np.array([number for number, _ in asked], dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self._passages)
 
     def find(self, inquiry: Inquiry) -> tuple[Hit, ...]:
-        """Passages that share a word with the inquiry, best first, at most five."""
-        weights = _query(inquiry)
-        scored = []
-        for at, counts in enumerate(self._counts):
-            shared = [term for term in weights if term in counts]
-            if shared:
-                scored.append((sum(weights[term] * self._term_score(term, at) for term in shared), at))
-        scored.sort(key=lambda s: (-s[0], s[1]))
-        if scored:  # of sections that fit about as well, the earlier is the more general
-            best, first = scored[0]
-            article = self._passages[first].source
-            near = [s for s in scored if s[0] >= NEARLY * best and self._passages[s[1]].source == article]
-            general = min(near, key=lambda s: s[1])
-            scored = [general, *(s for s in scored if s is not general)]
-        return tuple(self._hit(at, inquiry, weights) for _, at in scored[:5])
+        """The best passages, at most five; none where the inquiry says nothing of its subject."""
+        if not self._passages or not query_weights(inquiry, core_only=True).keys() - VAGUE:
+            return ()
+        likeness, within, single = self._likeness(inquiry)
+        words = self._words.scores(inquiry)
+        score = _with_words(likeness, words, WORDS_SHARE)
+        best = int(np.argmax(score))
+        sure = self._sure(best, inquiry, likeness, score)
+        own = np.flatnonzero(self._article == self._article[best])
+        first = max(map(int, own), key=lambda at: (_with_words(within, words, WORDS_WITHIN)[at], -at))
+        order = [first, *(int(at) for at in np.argsort(-score, kind="stable") if at != first)]
+        return tuple(
+            Hit(
+                passage=self._passages[at],
+                confidence=sure if at == first else self._sure(at, inquiry, likeness, score),
+                answer=quoted(self._sentences[at], single[self._owner == at].tolist()),
+            )
+            for at in order[:MOST_HITS]
+        )
 
-    def _confidence(self, at: int, inquiry: Inquiry, weights: Mapping[str, float]) -> float:
-        """What the passage covers of the inquiry, or of one sentence of it that says enough by itself.
+    def measures(self, inquiry: Inquiry) -> tuple[Passage, Measures]:
+        """The best passage and what its confidence is judged by: what a calibration is fitted on."""
+        likeness, _, _ = self._likeness(inquiry)
+        score = _with_words(likeness, self._words.scores(inquiry), WORDS_SHARE)
+        at = int(np.argmax(score))
+        return self._passages[at], self._measured(at, inquiry, likeness, score)
 
-        A single word in common proves nothing unless it is the subject of this article alone.
+    def _likeness(self, inquiry: Inquiry) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Of every passage: how it fits, and how it does next to others of its article; of every sentence how it fits.
+
+        Half of it is that of all that was asked, half that of the best way to put it.
         """
-        counts = self._counts[at]
-        shared = {term for term in weights if term in counts} - VAGUE
-        if len(shared) < 2 and not shared & self._subjects[at]:
-            return 0.0
-        best = self._covered(at, weights)
-        for sentence in inquiry.core:
-            core = dict.fromkeys(terms(sentence), 1.0)
-            if sum(term in counts for term in core) >= 2 or (core and core.keys() <= self._subjects[at]):
-                best = max(best, self._covered(at, core))
-        return best
+        ways = self._embedder.embed(_queries(inquiry))
+        single = ways @ self._single.T
+        asked = _best_of(ways @ self._asked.T, self._asked_of, len(self._articles))[:, self._article]
+        mixed = (
+            PASSAGE_SHARE * (ways @ self._whole.T)
+            + SENTENCE_SHARE * _best_of(single, self._owner, len(self._passages))
+            + ASKED_SHARE * np.maximum(asked, ways @ self._headings.T)
+            + ARTICLE_SHARE * (ways @ self._articles.T)[:, self._article]
+        )
+        within = (ways @ self._whole.T + ways @ self._sections.T).max(axis=0)
+        return 0.5 * (mixed[0] + mixed.max(axis=0)), within, single.max(axis=0)
 
-    def _covered(self, at: int, weights: Mapping[str, float]) -> float:
-        known = self._counts[at]
-        parts = [(weight * self._idf.get(term, self._unknown_idf), term in known) for term, weight in weights.items()]
-        whole = sum(part for part, _ in parts)
-        return sum(part for part, shared in parts if shared) / whole if whole else 0.0
+    def _sure(self, at: int, inquiry: Inquiry, likeness: NDArray[Any], score: NDArray[Any]) -> float:
+        return round(self._calibration.confidence(self._measured(at, inquiry, likeness, score)), 3)
 
-    def _term_score(self, term: str, at: int) -> float:
-        count = self._counts[at][term]
-        length = self._lengths[at] / self._mean
-        return self._idf[term] * count * (K1 + 1) / (count + K1 * (1 - B + B * length))
-
-    def _hit(self, at: int, inquiry: Inquiry, weights: Mapping[str, float]) -> Hit:
-        passage = self._passages[at]
-        confidence = round(self._confidence(at, inquiry, weights), 3)
-        return Hit(passage=passage, confidence=confidence, answer=best_sentences(passage.text, weights))
+    def _measured(self, at: int, inquiry: Inquiry, likeness: NDArray[Any], score: NDArray[Any]) -> Measures:
+        others = score[self._article != self._article[at]]
+        return Measures(
+            likeness=float(likeness[at]),
+            lead=float(score[at] - others.max()) if len(others) else 1.0,
+            coverage=self._words.coverage(at, inquiry),
+            asks=inquiry.asks,
+            stated=inquiry.stated,
+        )
 
 
-def best_sentences(text: str, weights: Mapping[str, float], *, most: int = 2) -> str:
-    """The sentence that shares most with the question and the one after it, in their order."""
-    found = sentences(text)
+def _with_words(likeness: NDArray[Any], words: Mapping[int, float], share: float) -> NDArray[Any]:
+    score = likeness.copy()
+    for at, value in words.items():
+        score[at] += share * value
+    return score
+
+
+def _best_of(fit: NDArray[Any], owner: NDArray[Any], owners: int) -> NDArray[Any]:
+    """For each way to put the question the best of what belongs to each owner."""
+    best = np.full((len(fit), owners), -1.0, dtype=np.float32)
+    for row in range(len(fit)):
+        np.maximum.at(best[row], owner, fit[row])
+    return best
+
+
+def _whole_article(passages: Sequence[Passage]) -> str:
+    first = passages[0]
+    return " ".join([first.title, first.lead, *(f"{p.section}. {p.text}" for p in passages)])
+
+
+def _queries(inquiry: Inquiry) -> list[str]:
+    """The ways to put the question: all that was asked, with what was said around it, and each sentence by itself."""
+    asked = " ".join(inquiry.core)
+    ways = [asked, *(inquiry.core if len(inquiry.core) > 1 else ())]
+    if inquiry.context:
+        ways.insert(1, " ".join((*inquiry.context, asked)))
+    return ways[:MOST_QUERIES]
+
+
+def quoted(found: Sequence[str], fit: Sequence[float], *, most: int = 2) -> str:
+    """The sentence that fits best and the one after it, in their order."""
     if len(found) <= most:
         return " ".join(found)
-    scores = [sum(weights.get(term, 0.0) for term in set(terms(sentence))) for sentence in found]
-    best = max(range(len(found)), key=lambda i: (scores[i] + 0.5 * (scores[i + 1] if i + 1 < len(found) else 0), -i))
+    following = [fit[at] + 0.5 * (fit[at + 1] if at + 1 < len(found) else 0.0) for at in range(len(found))]
+    best = max(range(len(found)), key=lambda at: (following[at], -at))
     return " ".join(found[best : best + most])
-
-
-def _subjects(passages: Sequence[Passage]) -> list[frozenset[str]]:
-    """For each passage, the words of its headings that no other article has in its own."""
-    headings = [frozenset(terms(f"{p.title} {p.section}")) for p in passages]
-    articles: dict[str, set[str]] = {}
-    for passage, found in zip(passages, headings, strict=True):
-        for term in found:
-            articles.setdefault(term, set()).add(passage.source)
-    return [frozenset(term for term in found if len(articles[term]) == 1) for found in headings]
-
-
-def _weighted(passage: Passage) -> Counter[str]:
-    counts = Counter(terms(f"{passage.text} {passage.lead}"))
-    for term in terms(passage.title):
-        counts[term] += TITLE_WEIGHT
-    for term in terms(passage.section):
-        counts[term] += SECTION_WEIGHT
-    return counts
-
-
-def _query(inquiry: Inquiry) -> dict[str, float]:
-    weights: dict[str, float] = {}
-    for sentence in inquiry.context:
-        weights |= dict.fromkeys(terms(sentence), CONTEXT_WEIGHT)
-    for sentence in inquiry.core:
-        weights |= dict.fromkeys(terms(sentence), 1.0)
-    return weights

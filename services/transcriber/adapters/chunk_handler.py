@@ -18,12 +18,13 @@ from services.chassis.publisher import Publisher
 from services.transcriber.adapters import metrics
 from services.transcriber.adapters.chunk_reader import read_chunk, whose
 from services.transcriber.adapters.decode_pool import Answer
+from services.transcriber.adapters.partition import Partition
 from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.domain.chunks import LegChunk
 from services.transcriber.domain.endpointing import EndpointRules, VoiceDetector
 from services.transcriber.domain.leg import LegStream
 from services.transcriber.domain.policy import Policy
-from services.transcriber.domain.progress import PartitionMarks, read_note
+from services.transcriber.domain.progress import read_note
 from services.transcriber.domain.scheduling import DecodeJob, Kind, partial_step_ms
 from services.transcriber.domain.transcript import CancelDecode, Effect, LegFinished, LegMark, LegStatus, Transcript
 
@@ -34,7 +35,7 @@ ROOM_TRIES = 2
 FLUSH_S = 30.0
 PAST_ALL = 2**62
 LONGEST_STEP_S = 0.5
-"""More time than this between two looks was not spent waiting for audio, but held up by something."""
+"""More time than this between two looks was not spent listening, but held up by something."""
 
 
 class Decoders(Protocol):
@@ -96,12 +97,6 @@ class _Parting:
     note: str
 
 
-@dataclass(slots=True)
-class _Partition:
-    marks: PartitionMarks = field(default_factory=PartitionMarks)
-    since_s: float = 0.0
-
-
 class ChunkHandler:
     """A ``Handler`` of the consume loop that also ``RemembersProgress``."""
 
@@ -123,22 +118,26 @@ class ChunkHandler:
         self._clock = clock
         self._limits = limits
         self._legs: dict[str, _Leg] = {}
-        self._partitions: dict[Place, _Partition] = {}
+        self._partitions: dict[Place, Partition] = {}
         self._parting: dict[Place, _Parting] = {}
         self._next_care_s = 0.0
         self._looked_s = clock.monotonic_s()
-        self._listened_s = 0.0
         self._held_up = False
 
     def assigned(self, full_name: str, partition: int, note: str) -> None:
         """Take over a partition with what its last owner noted."""
-        self._partitions[full_name, partition] = _Partition(read_note(note), self._listened_s)
+        self._partitions[full_name, partition] = Partition(read_note(note))
         self._parting.pop((full_name, partition), None)
+
+    def reached_end(self, full_name: str, partition: int) -> None:
+        """Nothing is there that has not been heard."""
+        self._home((full_name, partition)).at_end = True
 
     def handle(self, message: Incoming) -> None:
         """Hear a chunk. Raises Poison for what cannot be heard; its leg says so and goes on with the next."""
         place = (message.full_name, message.partition)
-        marks = self._home(place).marks
+        home = self._home(place)
+        home.at_end, marks = False, home.marks
         if marks.is_put_aside(message.offset):
             return
         self._wait_for_room()
@@ -156,7 +155,8 @@ class ChunkHandler:
         if 0 < leg.written_ms <= written_ms - self._limits.quiet_ms and not leg.quiet:
             # A successor reads at once what came with a pause: it closes what the pause closed.
             self._apply(leg, leg.stream.on_quiet())
-        leg.seen_s, leg.offset, leg.quiet, leg.written_ms = self._listened_s, chunk.offset, False, written_ms
+        leg.seen_s, leg.offset, leg.quiet = self._home(place).listened_s, chunk.offset, False
+        leg.written_ms = written_ms
         self._apply(leg, leg.stream.on_chunk(chunk, step_ms=self._step_ms()))
 
     def idle(self) -> None:
@@ -165,10 +165,11 @@ class ChunkHandler:
             leg = self._legs.get(job.leg_id)
             if leg is not None:
                 self._apply(leg, leg.stream.on_decoded(job, recognition, wall_ms=wall_ms))
-        self._listen()
-        if self._listened_s >= self._next_care_s:
-            self._next_care_s = self._listened_s + CARE_EVERY_S
-            self._care(self._listened_s)
+        now_s = self._clock.monotonic_s()
+        self._listen(now_s)
+        if now_s >= self._next_care_s:
+            self._next_care_s = now_s + CARE_EVERY_S
+            self._care()
 
     def safe_offset(self, full_name: str, partition: int, position: int) -> int:
         """The lowest offset that an utterance needs whose final is neither acknowledged nor committed with it."""
@@ -195,11 +196,7 @@ class ChunkHandler:
         if parting is not None:
             return parting.note
         home = self._partitions.get((full_name, partition))
-        note, left_out = home.marks.note() if home else ("", 0)
-        metrics.MARKS_LEFT_OUT.inc(left_out)
-        if left_out:
-            log.error("progress_does_not_fit", partition=partition, legs=left_out, advice="more partitions")
-        return note
+        return home.note(partition) if home else ""
 
     def revoked(self, full_name: str, partition: int, *, lost: bool) -> None:
         """Drop the partition's legs; what they had open is read again by the next owner."""
@@ -227,7 +224,7 @@ class ChunkHandler:
                 languages=self._limits.languages,
                 mark=mark,
             )
-            leg = self._legs[leg_id] = _Leg(stream, place, self._listened_s, chunk.offset)
+            leg = self._legs[leg_id] = _Leg(stream, place, self._home(place).listened_s, chunk.offset)
             log.info("leg_started", call_id=chunk.identity.call_id, leg_id=leg_id, resumed=mark is not None)
         return leg
 
@@ -251,15 +248,14 @@ class ChunkHandler:
         self._held_up = True
         raise Backpressure("finals wait to be decoded")
 
-    def _listen(self) -> None:
-        """Count the time in which audio was waited for: a leg is not quiet because nobody listened."""
-        now_s = self._clock.monotonic_s()
+    def _listen(self, now_s: float) -> None:
         if not self._held_up:
-            self._listened_s += min(now_s - self._looked_s, LONGEST_STEP_S)
+            for home in self._partitions.values():
+                home.listen(min(now_s - self._looked_s, LONGEST_STEP_S))
         self._looked_s = now_s
 
-    def _home(self, place: Place) -> _Partition:
-        return self._partitions.setdefault(place, _Partition(since_s=self._listened_s))
+    def _home(self, place: Place) -> Partition:
+        return self._partitions.setdefault(place, Partition())
 
     def _put_aside(self, message: Incoming, poison: Poison, place: Place) -> None:
         """Tell of a message that cannot be read, as far as it says whose it is."""
@@ -268,7 +264,7 @@ class ChunkHandler:
             return
         leg = self._legs.get(identity.leg_id)
         if leg is not None:
-            leg.seen_s, leg.offset = self._listened_s, message.offset
+            leg.seen_s, leg.offset = self._home(place).listened_s, message.offset
             self._apply(leg, leg.stream.on_unreadable(end=end))
             return
         marks = self._home(place).marks
@@ -312,9 +308,9 @@ class ChunkHandler:
         self._home(leg.place).marks.put(identity.leg_id, mark, leg.offset)
         self._legs.pop(identity.leg_id, None)
 
-    def _care(self, now_s: float) -> None:
+    def _care(self) -> None:
         for leg in list(self._legs.values()):
-            silent_ms = (now_s - leg.seen_s) * 1000
+            silent_ms = (self._home(leg.place).listened_s - leg.seen_s) * 1000
             if leg.stream.finished and silent_ms >= self._limits.quiet_ms:
                 self._legs.pop(leg.stream.identity.leg_id, None)
             elif silent_ms >= self._limits.timeout_ms:
@@ -323,9 +319,8 @@ class ChunkHandler:
                 leg.quiet = True
                 self._apply(leg, leg.stream.on_quiet())
         for place, home in self._partitions.items():
-            if (now_s - home.since_s) * 1000 >= 2 * self._limits.timeout_ms:
-                home.since_s = now_s
-                home.marks.keep({leg_id for leg_id, leg in self._legs.items() if leg.place == place})
+            followed = {leg_id for leg_id, leg in self._legs.items() if leg.place == place}
+            home.keep(followed, every_s=2 * self._limits.timeout_ms / 1000)
         waiting, _, late_ms = self._pool.load()
         metrics.JOBS_WAITING.set(waiting)
         metrics.LATENESS_SECONDS.set(late_ms / 1000)

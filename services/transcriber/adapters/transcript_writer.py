@@ -1,4 +1,7 @@
-"""The domain's transcripts as records on transcripts.partial, transcripts.final and transcripts.legs."""
+"""The domain's transcripts as records on transcripts.partial, transcripts.final and transcripts.legs.
+
+Here the words get their written form, after the redaction has had its say on what was spoken.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from services.chassis.clock import Clock
 from services.chassis.publisher import Publisher
 from services.contracts import records
 from services.contracts.topics import TRANSCRIPTS_FINAL, TRANSCRIPTS_LEGS, TRANSCRIPTS_PARTIAL
+from services.transcriber.domain.formatting.writing import write
 from services.transcriber.domain.recognition import EngineIdentity
 from services.transcriber.domain.transcript import LegFinished, Transcript
 
@@ -53,7 +57,9 @@ class TranscriptWriter:
         self._publisher.publish(TRANSCRIPTS_LEGS, identity.call_id, record, event_id=event_id)
 
     def _utterance(self, transcript: Transcript) -> records.Utterance:
-        identity, safe = transcript.identity, transcript.safe
+        identity = transcript.identity
+        written = write(transcript.safe, transcript.language, final=transcript.is_final)
+        safe = written.safe
         start = transcript.start_wall_ms
         return records.Utterance(
             call_id=identity.call_id,
@@ -69,6 +75,7 @@ class TranscriptWriter:
             end_ms=transcript.end_ms,
             audio_start_utc=_utc(start) if start is not None else None,
             text=safe.text,
+            spoken_text=written.spoken if written.spoken != safe.text else "",
             words=tuple(
                 records.Word(
                     text=word.text,

@@ -70,25 +70,34 @@ _STRONG = {
     Topic.CARD: """card number; card numbers; credit card number; debit card number; number on the card;
         number on my card; number on your card; number of the card; number of my card; number of your card;
         number of the new card; number on the front; card is; long number; visa number; mastercard number;
-        sixteen digit; 16 digit; number of that card; number of this card""",
+        sixteen digit; 16 digit; number of that card; number of this card;
+        numéro de carte; numéro de ma carte; numéro de votre carte; numéro de la carte; carte bancaire; carte bleue;
+        carte de crédit; carte est""",
     Topic.CODE: """security code; cvv; cvc; cvv2; card verification; digits on the back; three digits; code on the back;
-        number on the back""",
+        number on the back;
+        code de sécurité; cryptogramme; trois chiffres; chiffres au dos""",
     Topic.ENDING: """ending in; ending with; ending on; ends in; ends with; last four digits; last four; last 4;
         last 4 digits; last three; last three digits""",
     Topic.SOCIAL: """social security number; social security; social; ssn; s.s.n; social insurance;
-        social insurance number""",
+        social insurance number;
+        sécurité sociale; numéro de sécu; sécu""",
     Topic.TAX: """ein; itin; tax id; tax i.d; tax number; tax identification; taxpayer; employer identification;
         employer identification number; vat number; vat id; utr; tax id number; tax identification number""",
     Topic.BANK: """bank account; bank account number; checking account; checking account number; savings account;
-        savings account number; routing number; routing; sort code; transit number; bank details""",
+        savings account number; routing number; routing; sort code; transit number; bank details;
+        compte bancaire; numéro de compte; rib""",
     Topic.IBAN: "iban; i.b.a.n; international bank account number; iban number",
     Topic.PHONE: """phone number; cell number; mobile number; cell phone number; telephone number; callback number;
         call back number; contact number; best number; call me at; call me on; call me back at; call me back on;
         reach me at; reach me on; call you on; call you at; call you back on; call you back; number to reach;
         number can we; number can i; area code; my number is; my cell is; my mobile is; phone is; text me at;
-        my cell; my mobile; home number; work number; number for you; home phone""",
-    Topic.EMAIL: "email; e-mail; email address; e-mail address; mail address; write to; mail me at; write me at",
-    Topic.BIRTH: "date of birth; birth date; birthdate; birthday; dob; d.o.b; born; birth; day of birth",
+        my cell; my mobile; home number; work number; number for you; home phone;
+        numéro de téléphone; téléphone est; joindre au; rappeler au; appeler au; mon numéro; mon portable;
+        numéro de portable; mon mobile""",
+    Topic.EMAIL: """email; e-mail; email address; e-mail address; mail address; write to; mail me at; write me at;
+        adresse mail; adresse e-mail; mail; courriel; mél""",
+    Topic.BIRTH: """date of birth; birth date; birthdate; birthday; dob; d.o.b; born; birth; day of birth;
+        date de naissance; né le; née le; naissance""",
     Topic.OWN: """order number; order id; order; tracking number; tracking; ticket number; ticket; reference number;
         reference; confirmation number; confirmation code; confirmation; case number; case; invoice; invoice number;
         serial number; serial; model; model number; zip code; zip; postal code; postcode; extension; ext;
@@ -96,12 +105,15 @@ _STRONG = {
         booking; booking number; claim number; contract number; expires; expires in; expiry; expiration; expiry date;
         expiration date; valid until; apartment; room; building; floor; version; firmware; flight; flight number;
         part number; house number; item; item number; product; sku; meter; toll free; toll-free; hotline; street;
-        transaction number; transaction id; job number; request number; imei; gate; station; channel""",
+        transaction number; transaction id; job number; request number; imei; gate; station; channel;
+        numéro de commande; commande; référence; dossier; numéro de dossier; numéro client; code postal; facture""",
 }  # fmt: skip
 _WEAK = {
-    Topic.CARD: "card; credit card; debit card; visa; mastercard; amex; american express; charge it to; pay with",
+    Topic.CARD: """card; credit card; debit card; visa; mastercard; amex; american express; charge it to; pay with;
+        carte; visa""",
     Topic.BANK: "bank; checking; savings; bank's; refund to; direct deposit",
-    Topic.PHONE: "phone; cell; mobile; call; telephone; text; cell phone; reach me; landline",
+    Topic.PHONE: """phone; cell; mobile; call; telephone; text; cell phone; reach me; landline;
+        téléphone; portable; numéro""",
     Topic.OWN: "account",
 }
 

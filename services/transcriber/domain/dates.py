@@ -160,10 +160,14 @@ def _year(speech: Speech, index: int) -> tuple[int, int | None]:
     return index, None
 
 
+def _passes(speech: Speech, index: int) -> bool:
+    return speech.heard[index].filler or speech.plain[index] == "of"
+
+
 def _ordinal_tail(speech: Speech) -> Tail | None:
     """ "the fourteenth (of)" at the end, before the month is heard."""
     stop = speech.size
-    while stop and (speech.heard[stop - 1].filler or speech.plain[stop - 1] == "of"):
+    while stop and not _ordinal(speech.plain[stop - 1]) and _passes(speech, stop - 1):
         stop -= 1
     at = stop - 1
     if at < 0 or at in speech.taken or not _ordinal(speech.plain[at]):

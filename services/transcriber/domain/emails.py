@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from services.transcriber.domain.cues import Topic, governing
 from services.transcriber.domain.secret import Secret, Span, Speech, Tail
-from services.transcriber.domain.vocabulary import MAIL_HOSTS, NOT_LOCAL, STOP_WORDS, TOP_LEVELS
+from services.transcriber.domain.vocabulary import MAIL_HOSTS, MAILBOXES, NOT_LOCAL, STOP_WORDS, TOP_LEVELS
 
 _JOINTS = frozenset(["dot", "underscore", "dash", "hyphen", "point", "period", "minus", "plus", "score"])
 _DOTS = frozenset(["dot", "point", "period"])
+_TELLING = frozenset(["is", "est", "it's", "c'est", "that's", "be"])
 ASKED_WORDS, UNASKED_WORDS = 4, 2
 DOMAIN_WORDS = 5
 NEAR_CUE = 14
@@ -119,13 +120,18 @@ def _local(speech: Speech, stop: int, bound: int, asked: bool) -> int:
             first -= 3
         elif _spelled(speech, first - 1) or (first < stop and plain[first] in _JOINTS):
             first -= 1
-        elif word not in STOP_WORDS and room and any(c.isalpha() for c in word):
+        elif (word not in STOP_WORDS or _mailbox(speech, first - 1, asked)) and room and any(c.isalpha() for c in word):
             first, room = first - 1, room - 1
         else:
             break
     while first < stop and plain[first] in (*_JOINTS, "a"):
         first += 1
     return first
+
+
+def _mailbox(speech: Speech, index: int, asked: bool) -> bool:
+    """Whether a word that begins no name does begin this one: "the email is contact dot …"."""
+    return asked and speech.plain[index] in MAILBOXES and index > 0 and speech.plain[index - 1] in _TELLING
 
 
 def _spelled(speech: Speech, index: int) -> bool:

@@ -44,13 +44,14 @@ def find(
     before: Sequence[str] = (),
     *,
     ended: bool = False,
+    language: str = "en",
 ) -> Findings:
     """Look through the words of one leg that are not published yet.
 
     ``asked`` is the topic open before them, ``before`` the last words published. With ``ended``
     nothing follows, and what is unfinished is judged as it stands.
     """
-    heard = speech(words, asked, before, ended=ended)
+    heard = speech(words, asked, before, ended=ended, language=language)
     spans: list[Span] = []
     tails: list[Tail] = []
     for detect in (find_emails, find_ibans, find_dates, find_numbers):

@@ -99,10 +99,10 @@ class Hearing:
             self._timeline.fill(gap_ms, missed=self._follows)
         elif gap_ms >= self._rules.silence_ms:
             yield from self.close(Cause.GAP)
-            self._missed(placed.start_ms - max(self._timeline.end_ms, self._since_ms))
+            self._missed(self._newly_missing_ms(placed.start_ms))
             self._restart(placed.start_ms)
         elif gap_ms:
-            self._missed(placed.start_ms - max(self._timeline.end_ms, self._since_ms))
+            self._missed(self._newly_missing_ms(placed.start_ms))
             self._timeline.fill(gap_ms)
         self._timeline.append(placed.pcm16)
         self.audio_ms += max(0, self._timeline.end_ms - max(placed.start_ms, self._since_ms))
@@ -126,9 +126,9 @@ class Hearing:
         self._endpointer.restart(anchor)
         self._stand(anchor)
 
-    def take_gap(self, before_ms: int | None = None) -> int:
-        """How much audio has been missing since this was last asked, as far as it lies before a media time."""
-        later_ms = 0 if before_ms is None else min(self._timeline.missing_ms(before_ms), self._gap_since_ms)
+    def take_gap(self, before: Anchor | None = None) -> int:
+        """How much audio has been missing since this was last asked, as far as it lies before an anchor."""
+        later_ms = 0 if before is None else min(self._timeline.missing_ms(before), self._gap_since_ms)
         taken_ms, self._gap_since_ms = self._gap_since_ms - later_ms, later_ms
         return taken_ms
 
@@ -163,6 +163,11 @@ class Hearing:
         self._endpointer.restart(anchor)
         self._stand(anchor)
 
+    def _newly_missing_ms(self, until_ms: int) -> int:
+        """What the predecessor has not counted yet; see ``Timeline.missing_ms``."""
+        gap_ms = until_ms - max(self._timeline.end_ms, self._since_ms)
+        return 0 if self._timeline.end_ms < self._since_ms and gap_ms < FRAME_MS else gap_ms
+
     def _missed(self, gap_ms: int) -> None:
         self._gap_since_ms += max(0, gap_ms)
         self.gap_ms += max(0, gap_ms)
@@ -184,7 +189,7 @@ class Hearing:
     def _stand(self, anchor: Anchor) -> None:
         self._detector.reset()
         self._framed_ms = anchor.at_ms
-        missing_ms = self._timeline.missing_ms(anchor.at_ms)
+        missing_ms = self._timeline.missing_ms(anchor)
         self.foothold = Foothold(
             anchor=anchor,
             audio_ms=self.audio_ms - self._timeline.heard_ms(anchor.at_ms),

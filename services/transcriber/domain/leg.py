@@ -81,7 +81,7 @@ class LegStream:
         self._epoch_ms: int | None = None
         self._ending: LegStatus | None = None
         self._quiet = False
-        self._language = languages[0] if len(languages) == 1 else ""
+        self._language = languages[0] if len(languages) == 1 else mark.language
         self._tongues: Counter[str] = Counter()
         self._told_ms = 0
 
@@ -251,7 +251,7 @@ class LegStream:
             # Less than a frame is left over: it belongs to what was being said.
             ended = replace(ended, end_ms=max(ended.end_ms, self._hearing.end_ms))
         spoken.ended = ended
-        spoken.gap_ms += self._hearing.take_gap(ended.then.at_ms)
+        spoken.gap_ms += self._hearing.take_gap(ended.then)
         spoken.end_wall_ms = self._hearing.wall_ms(ended.end_ms)
         self._closed.append(spoken)
         if ended.cause not in (Cause.SILENCE, Cause.BREATH) or spoken.speculated_ms is None:
@@ -297,7 +297,7 @@ class LegStream:
     ) -> None:
         if self._ghost(spoken, recognition):
             return
-        spoken.language = recognition.language
+        spoken.language = self._redaction.language = recognition.language
         safe = self._redaction.partial(self._timed(spoken, recognition))
         if safe.words and safe.text != spoken.shown:
             spoken.shown = safe.text
@@ -314,7 +314,7 @@ class LegStream:
             self._learn_language(spoken, recognition)
             self._held_from.append(spoken)
             ghost = self._ghost(spoken, recognition)
-            spoken.language = recognition.language
+            spoken.language = self._redaction.language = recognition.language
             words = () if ghost else self._timed(spoken, recognition)
             self._publish(self._redaction.final(spoken, words), out)
         if self._ending is not None and not self._closed and not self.finished:
@@ -332,6 +332,7 @@ class LegStream:
         self._told_ms += spoken_ms
         if self._told_ms >= LANGUAGE_AFTER_MS:
             self._language = self._tongues.most_common(1)[0][0]
+            self._counts = replace(self._counts, language=self._language)
 
     def _leg_finished(self, ending: LegStatus) -> LegFinished:
         counts, hearing = self._counts, self._hearing

@@ -181,7 +181,7 @@ def _by_shape(speech: Speech, run: Run) -> Secret | None:
         return Secret.PHONE
     if groups == (3, 4):
         return Secret.PHONE
-    if size in (10, 11) and _phone_possible(digits):
+    if size in (10, 11) and _phone_possible(digits, speech.language):
         return Secret.PHONE
     return Secret.OTHER if size >= NEARLY_CARD else None
 
@@ -191,9 +191,9 @@ def _international(speech: Speech, run: Run) -> bool:
     return before == "plus" or speech.plain[run.first][:1] == "+"
 
 
-def _phone_possible(digits: str) -> bool:
-    for region in ("US", "GB"):
-        if region == "GB" and digits[0] != "0":
+def _phone_possible(digits: str, language: str) -> bool:
+    for region in ("US", "GB", *(["FR"] if language == "fr" else [])):
+        if region != "US" and digits[0] != "0":
             continue
         try:
             number = phonenumbers.parse(digits, region)

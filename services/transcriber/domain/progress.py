@@ -20,6 +20,7 @@ NOTE_BYTES = 4_000
 """Brokers take 4,096 bytes of commit metadata by default."""
 FORM = 1
 KEY_BYTES = 6
+LANGUAGE_BYTES = 2
 DEAD_KEPT = 100
 _TOPICS = tuple(Topic)
 Leg = bytes
@@ -102,8 +103,9 @@ def _row(leg: Leg, mark: LegMark, offset: int) -> bytes:
     stood, asked = mark.foothold, mark.asked
     anchor = stood.anchor if stood else Anchor(0)
     flags = (mark.ended, mark.failed, stood, anchor.goes_on, asked)
-    said = (asked.strong, asked.direct, asked.follows_number) if asked else ()
-    row = [sum(1 << bit for bit, flag in enumerate((*flags, *said)) if flag), offset]
+    said = (asked.strong, asked.direct, asked.follows_number) if asked else (False, False, False)
+    told = len(mark.language.encode()) == LANGUAGE_BYTES
+    row = [sum(1 << bit for bit, flag in enumerate((*flags, *said, told)) if flag), offset]
     row += [mark.utterances, mark.words, mark.unreadable]
     if stood is not None:
         began_ms = anchor.at_ms - stood.audio_ms - stood.gap_ms
@@ -111,6 +113,8 @@ def _row(leg: Leg, mark: LegMark, offset: int) -> bytes:
         row += [stood.gap_since_ms, _zigzag(mark.skew_ms)]
     if asked is not None:
         row += [_TOPICS.index(asked.topic), asked.age]
+    if told:
+        row += mark.language.encode()
     return leg + _packed(row)
 
 
@@ -118,7 +122,7 @@ def _marks(packed: _Packed, base: int) -> Iterator[tuple[Leg, tuple[LegMark, int
     number = packed.number
     while packed.left:
         leg, flags, offset = packed.take(KEY_BYTES), number(), base + number()
-        ended, failed, stood, goes_on, has_asked, *said = (bool(flags & 1 << bit) for bit in range(8))
+        ended, failed, stood, goes_on, has_asked, *said, told = (bool(flags & 1 << bit) for bit in range(9))
         mark = LegMark(ended=ended, failed=failed, utterances=number(), words=number(), unreadable=number())
         if stood:
             at_ms, pre_roll_ms, began_ms = number() * FRAME_MS, number() * FRAME_MS, _unzigzag(number())
@@ -129,6 +133,8 @@ def _marks(packed: _Packed, base: int) -> Iterator[tuple[Leg, tuple[LegMark, int
         if has_asked:
             topic, age, (strong, direct, follows_number) = _TOPICS[number()], number(), said
             mark = replace(mark, asked=Asked(topic, strong, age, direct, follows_number))
+        if told:
+            mark = replace(mark, language=bytes(number() for _ in range(LANGUAGE_BYTES)).decode())
         yield leg, (mark, offset)
 
 

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from services.transcriber.domain.cues import Asked
-from services.transcriber.domain.digits import hear
 from services.transcriber.domain.finding import Findings, find
 from services.transcriber.domain.policy import Policy
-from services.transcriber.domain.secret import Secret, Span
+from services.transcriber.domain.secret import Secret, Span, speech
 
 T = TypeVar("T")
 
@@ -82,6 +81,8 @@ class RedactionStream(Generic[T]):
 
     hold_ms: int = 4_000
     policy: Policy = field(default_factory=Policy)
+    language: str = "en"
+    """What is spoken: number words are heard in it. May change as the leg's language gets known."""
     asks: Asked | None = None
     """The topic open after the last published final: for the other leg to ``answer``, for a successor to ``go_on``."""
     _asked: Asked | None = None
@@ -145,7 +146,7 @@ class RedactionStream(Generic[T]):
         if self._upcoming is None:
             return []
         out = self._release(self._find([*context, *self._upcoming[:-LIKELY_TO_CHANGE]]))
-        if self._held and waited and not any(heard.digits for heard in hear([w.text for w in self._upcoming])):
+        if self._held and waited and self._no_digits(self._upcoming):
             out += self.flush()
         return out
 
@@ -157,7 +158,12 @@ class RedactionStream(Generic[T]):
         return [*self._kept, *(word for held in self._held for word in held.words)]
 
     def _find(self, words: Sequence[TimedWord], *, ended: bool = False) -> Findings:
-        return find([word.text for word in words], self._asked, self._before, ended=ended)
+        texts = [word.text for word in words]
+        return find(texts, self._asked, self._before, ended=ended, language=self.language)
+
+    def _no_digits(self, words: Sequence[TimedWord]) -> bool:
+        heard = speech([word.text for word in words], None, (), ended=False, language=self.language).heard
+        return not any(word.digits for word in heard)
 
     def _release(self, found: Findings) -> list[tuple[T, SafeText]]:
         """The finals that end before the first word that is waited for."""

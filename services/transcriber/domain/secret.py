@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from services.transcriber.domain.cues import Asked, Cue, Topic, cues
 from services.transcriber.domain.digits import TIMES, Heard, hear_plain, plain_word
+from services.transcriber.domain.tongues import in_detectors_terms
 
 LEAST_TELLING = 7
 
@@ -62,6 +63,7 @@ class Speech:
     heard: list[Heard]
     cues: list[Cue]
     ended: bool
+    language: str = "en"
     taken: set[int] = field(default_factory=set)
     """Words that a detector has claimed."""
     units: list[tuple[int, int]] = field(default_factory=list)
@@ -93,14 +95,17 @@ class Speech:
         self.cues.sort(key=lambda cue: cue.stop)
 
 
-def speech(words: Sequence[str], asked: Asked | None, before: Sequence[str], *, ended: bool) -> Speech:
-    """Prepare words; nothing follows where they have ``ended``.
+def speech(
+    words: Sequence[str], asked: Asked | None, before: Sequence[str], *, ended: bool, language: str = "en"
+) -> Speech:
+    """Prepare words of a language; nothing follows where they have ``ended``.
 
     ``before`` are the words right before, as far as a phrase that names a topic may have begun in them.
     """
     plain = [plain_word(word) for word in words]
     found = cues(plain, asked, [plain_word(word) for word in before])
+    plain = [in_detectors_terms(word, language) for word in plain]
     # "sixteen digit", "last four": numbers that name what is wanted are none themselves.
     hidden = {index for cue in found if cue.stop > 0 for index in range(max(0, cue.first), cue.stop)}
     heard = [Heard() if index in hidden else heard for index, heard in enumerate(hear_plain(plain))]
-    return Speech(words, plain, heard, found, ended)
+    return Speech(words, plain, heard, found, ended, language)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from services.transcriber.domain.endpointing import FRAME_MS, Anchor
+
 JITTER_MS = 20
 """Media times this close to the expected one are the same time, rounded."""
 
@@ -67,9 +69,15 @@ class Timeline:
         self._holes.append((self.end_ms, self.end_ms + gap_ms, missed))
         self.append(bytes(gap_ms * self._bytes_per_ms))
 
-    def missing_ms(self, since_ms: int) -> int:
-        """How much of what is held from ``since_ms`` on was filled in for audio that is missing."""
-        return sum(max(0, stop - max(start, since_ms)) for start, stop, missed in self._holes if missed)
+    def missing_ms(self, anchor: Anchor) -> int:
+        """How much of what is held from an anchor on was filled in for audio that is missing.
+
+        The last of a hole, less than a frame, counts as missing before: there a successor pads its first frame.
+        """
+        since_ms = anchor.at_ms
+        behind_ms = since_ms if anchor.pre_roll_ms else since_ms + 1
+        parts = ((start, stop - max(start, since_ms)) for start, stop, missed in self._holes if missed)
+        return sum(ms for start, ms in parts if ms >= (1 if start >= behind_ms else FRAME_MS))
 
     def heard_ms(self, since_ms: int) -> int:
         """How much audio is held from ``since_ms`` on; negative where that is still to come."""

@@ -69,6 +69,8 @@ class LegMark:
     failed: bool = False
     """Something that was said could not be decoded."""
     ended: bool = False
+    language: str = ""
+    """What the leg's first seconds told, as a two-letter code; empty where they have not yet."""
     asked: Asked | None = None
     """What the words to come may answer: they are hidden after a restart as they would have been without."""
 

@@ -11,14 +11,16 @@ FILLERS = _words(
     """uh um er erm eh ah hmm mm mhm and then dash hyphen minus space dot point comma slash okay ok so yeah yes yep
     right to too for well sorry next it's its that's like no nope wait hold hang on i mean let me see again actually
     correction repeat got it gotcha you did get that are with there just a moment please the last first part group
-    is was am listening continue go ahead keep going followed by plus alright all where"""
+    is was am listening continue go ahead keep going followed by plus alright all where
+    euh ben puis et ensuite espace alors donc voilà oui d'accord"""
 )
 """Between the groups of a number these are remarks; elsewhere they say nothing about what the number is."""
 
 CONNECTORS = FILLERS | _words(
     """at of my your our his her their number numbers digits here comes should be would will starts begins in file
     sure address now new which as us under new also oh account card code this these belongs with under
-    area information details one's they're we're what's"""
+    area information details one's they're we're what's
+    est c'est le la les mon ma mes votre du de d numéro numéros voici au"""
 )
 """Between a topic's name and its number these keep the two together."""
 
@@ -54,14 +56,19 @@ PRONOUN_ONE = _words(
 )
 """Before "one" at the end of what is heard: no digit."""
 
-TOP_LEVELS = _words("com net org edu gov co uk io de fr nl us ca info biz me eu au ch tv app dev email es it")
-MAIL_HOSTS = _words("gmail yahoo hotmail outlook icloud aol protonmail proton gmx comcast verizon msn live web")
+TOP_LEVELS = _words("com net org edu gov co uk io de fr nl us ca info biz me eu au ch be tv app dev email es it")
+MAIL_HOSTS = _words(
+    "gmail yahoo hotmail outlook icloud aol protonmail proton gmx comcast verizon msn live web orange wanadoo"
+)
 NOT_LOCAL = _words(
     """me us it look looking looked available online order ordered buy bought shop shopping find found me here there
     website site store stay stayed be am is are was were work working works start starts open opens arrive him them you
     support visit stop look everything everyone all page pages"""
 )
 """Before "at" these make a place of what follows, and no mailbox."""
+
+MAILBOXES = _words("contact support help account receipt order mail email office")
+"""Mailboxes of no person: words that may begin a name in spite of all after "the email is"."""
 
 STOP_WORDS = (
     FILLERS
@@ -72,7 +79,8 @@ STOP_WORDS = (
     if as very really still already since yesterday today tomorrow email e-mail mail address number with the a to at
     under sure of course hello hi thanks thank send sent write reach contact use using used should be file account
     receipt anything something nothing else help understand great perfect
-    problem yet again back always need needs want wants get gets please now"""
+    problem yet again back always need needs want wants get gets please now
+    est c'est adresse courriel mon ma votre merci à"""
     )
 )
 """Words that no mailbox's name begins with."""

@@ -33,11 +33,14 @@ class Screen:
         """``now_ms`` counts from the feed's beginning."""
         self._now_ms = now_ms
         self.seen: dict[str, list[Shown]] = defaultdict(list)
+        self.finals: list[Utterance] = []
 
     def publish(self, topic: Topic[Any], key: str, record: msgspec.Struct, *, event_id: str) -> None:
         """Keep an utterance's words; other records are only encoded."""
         encode(record)
         if isinstance(record, Utterance):
+            if record.is_final:
+                self.finals.append(record)
             words = tuple(word.text for word in record.words)
             self.seen[record.leg_id].append(Shown(self._now_ms(), record.utterance_id, record.is_final, words))
 

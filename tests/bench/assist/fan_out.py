@@ -30,6 +30,8 @@ CALLS = int(os.environ.get("BENCH_CALLS", "1000"))
 GROUP = 50
 WARM_S, MEASURED_S = 10.0, 30.0
 STEP_S = 0.02
+LINGER_MS = 20
+"""Part of each latency: without it every record is a request of its own, and the one broker is what is measured."""
 MARKED = "@@0000000000000000@@"
 PERIODS_S = {
     "transcripts.partial": 1.0, "transcripts.final": 4.0, "calls.insights/sentiment": 4.0,
@@ -41,7 +43,7 @@ def measure(broker: Broker, prefix: str, folder: Path, gateway_core: int | None)
     """Figures of the fan-out, with the gateway on a core of its own where one is given."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    bench = GatewayBench(broker, prefix, folder, partitions=12)
+    bench = GatewayBench(broker, prefix, folder, partitions=4, linger_ms=LINGER_MS)
     bench.environ["ASSIST_GATEWAY_JWT_LEEWAY_MS"] = "0"
     tell_roster_and_states(bench)
     with bench.gateway() as gateway:

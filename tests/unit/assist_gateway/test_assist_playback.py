@@ -114,6 +114,10 @@ def test_finished_calls_come_newest_first_in_pages(bench: Bench) -> None:
     assert (whole["detail"], whole["summary"]) == ("full", {"call_id": "c5"})
 
 
-@pytest.mark.parametrize("query", ["status=all", "limit=0", "limit=x", "status=finished&before=x"])
+@pytest.mark.parametrize(
+    "query",
+    ["calls?status=all", "calls?limit=0", "calls?limit=x", "calls?status=finished&before=x", "events",
+     "events?detail=all", "events?call_id=c1&detail=full"],
+)  # fmt: skip
 def test_queries_that_cannot_be_read(bench: Bench, query: str) -> None:
-    assert bench.client.get(f"/v1/calls?{query}", headers=bench.bearer()).status_code == 400
+    assert bench.client.get(f"/v1/{query}", headers=bench.bearer()).status_code == 400

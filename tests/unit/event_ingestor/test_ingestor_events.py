@@ -83,6 +83,7 @@ def test_a_rest_snapshot_looks_like_a_notification_without_sequence(events: Even
         "id": "p-1-2",
         "owner": {"accountId": "700", "extensionId": "301"},
         "status": {"code": "Hold", "novelty": 1},
+        "attributes": {"queueCall": True},
         "direction": "Inbound",
     }
     session = {"id": "s-1", "origin": {"type": "Call"}, "parties": [raw, {"id": "p-1-1", "status": {"code": "Hold"}}]}
@@ -92,6 +93,7 @@ def test_a_rest_snapshot_looks_like_a_notification_without_sequence(events: Even
     body = record.notification.body
     assert (record.source, body.sequence, body.telephony_session_id) == ("rest", -1, "s-1")
     assert (body.parties[0].extension_id, body.parties[0].status.code) == ("301", "Hold")
+    assert body.parties[0].queue_call
     assert record.notification.event == "/restapi/v1.0/account/700/extension/301/telephony/sessions"
     assert b"novelty" in (publisher.messages[0].value or b"")
 

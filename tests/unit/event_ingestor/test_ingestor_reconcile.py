@@ -106,3 +106,11 @@ def test_single_agents_lists_are_read_a_few_at_a_time_those_longest_unread_first
     rest.replies[ACTIVE] = {"records": []}
     readings = [sessions.active(agents) for _ in range(COMPANY_AGAIN + 1)]
     assert readings[-1] == Listing((), agents)
+
+
+def test_an_agent_whose_list_is_refused_keeps_nobody_from_a_turn():
+    agents = frozenset(str(300 + n) for n in range(USERS_A_READING + 1))
+    lists = {f"{ACCOUNT}/extension/{agent}/active-calls": {"records": []} for agent in sorted(agents)[1:]}
+    sessions = Sessions(ScriptedRest({ACTIVE: RingCentralRefused(403, "CMN-408"), **lists}).client())
+    covered = [sessions.active(agents).covered for _ in range(2)]
+    assert covered[0] | covered[1] == agents - {"300"}

@@ -2,92 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
-from typing import Any
+from datetime import timedelta
 
 import pytest
 
-from services.insights.adapters.files import PACKAGED_RULES, SAMPLE_KNOWLEDGE, load_passages, load_rules
-from services.insights.adapters.lexicon import VaderScorer
-from services.insights.adapters.rows import decode_row, encode_row
-from services.insights.domain.call import CallRow
-from services.insights.domain.decide import Knowledge, decide
-from services.insights.domain.inputs import (
-    CallEnded,
-    CallNoted,
-    Input,
-    LegTranscribed,
-    SuggestionAccepted,
-    TimerDue,
-    UtteranceSpoken,
-)
-from services.insights.domain.outputs import NOTHING, Alerted, Learned, Suggested, Summary
+from services.insights.domain.decide import decide
+from services.insights.domain.inputs import FeedbackGiven, Input, LegTranscribed, TimerDue
+from services.insights.domain.outputs import NOTHING
 from services.insights.domain.policy import Policy
-from services.insights.domain.retrieval import Bm25Index
-
-CALL = "s-a0d7f1c2z19a"
-NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
-CONVERSATIONS = Path(__file__).resolve().parents[2] / "data" / "conversations"
-ENDED = CallEnded(
-    agent_extension_id="700200301", direction="inbound", ended_at=NOW, outcome="covered", duration_ms=150_000,
-    legs_heard=2,
-)  # fmt: skip
-
-
-@cache
-def knowledge() -> Knowledge:
-    return Knowledge(
-        retriever=Bm25Index(load_passages(SAMPLE_KNOWLEDGE)), scorer=VaderScorer(), rules=load_rules(PACKAGED_RULES),
-        policy=Policy(),
-    )  # fmt: skip
-
-
-class Call:
-    """Feeds one call and keeps what comes out."""
-
-    def __init__(self) -> None:
-        self.row: CallRow | None = None
-        self.now = NOW
-        self.suggested: list[Suggested] = []
-        self.learned: list[Learned] = []
-        self.alerted: list[Alerted] = []
-        self.summaries: list[Summary] = []
-
-    def take(self, *events: Input) -> Call:
-        for event in events:
-            row, outputs = decide(self.row, event, self.now, call_id=CALL, knowledge=knowledge())
-            self.row = decode_row(encode_row(row)) if row else None
-            assert self.row == row
-            self.suggested += outputs.suggested
-            self.learned += outputs.learned
-            self.alerted += outputs.alerted
-            self.summaries += [outputs.summary] if outputs.summary else []
-        return self
-
-
-def said(role: Any, text: str, start_ms: int = 1000, *, lasts_ms: int = 2000, leg: str = "") -> UtteranceSpoken:
-    leg = leg or f"p-{role}~00"
-    return UtteranceSpoken(
-        leg_id=leg, utterance_id=f"{leg}@{start_ms}", role=role, start_ms=start_ms, from_ms=start_ms,
-        to_ms=start_ms + lasts_ms, text=text, words=len(text.split()),
-        published_at=NOW - timedelta(milliseconds=40),
-    )  # fmt: skip
-
-
-def whole(role: Any, utterances: int) -> LegTranscribed:
-    return LegTranscribed(leg_id=f"p-{role}~00", role=role, utterances=utterances, whole=True)
-
-
-def conversation(name: str) -> list[UtteranceSpoken]:
-    turns = json.loads((CONVERSATIONS / f"{name}.json").read_text())["turns"]
-    return [
-        said(turn["role"], turn["text"], turn["start_ms"], lasts_ms=turn["end_ms"] - turn["start_ms"])
-        for turn in sorted(turns, key=lambda turn: turn["end_ms"])
-    ]
-
+from tests.support.insights_call import CALL, ENDED, NOW, Call, accepted, conversation, noted, said, whole
+from tests.support.insights_knowledge import sample_knowledge
 
 EXPECTED = {
     "billing_dispute": ["billing-dispute", "billing-dispute", "cancel-your-contract", "upgrade-your-plan",
@@ -106,10 +30,11 @@ def test_a_conversation_gets_the_suggestions_it_needs_and_no_others(name: str) -
     customer = {u.utterance_id for u in finals if u.role == "customer"}
     for suggestion in call.suggested:
         assert set(suggestion.utterance_ids) <= customer
-        assert suggestion.text in suggestion.passage
-        assert suggestion.url.startswith("https://help.example.com/")
+        (cited,) = suggestion.cited
+        assert suggestion.text in cited.passage
+        assert cited.url.startswith("https://help.example.com/")
         assert suggestion.expires_at - suggestion.created_at == timedelta(seconds=120)
-        assert suggestion.latency_ms == 40
+        assert suggestion.created_at - suggestion.published_at == timedelta(milliseconds=40)
 
 
 def test_the_agents_own_question_prompts_nothing() -> None:
@@ -150,7 +75,7 @@ def test_replayed_finals_change_nothing(name: str) -> None:
 
 def test_rules_alert_once_in_their_cool_down() -> None:
     call = Call().take(
-        CallNoted(agent_extension_id="700200301", direction="inbound", answered_at=NOW),
+        noted("started"),
         said("customer", "I want to cancel my contract.", 1000),
         said("customer", "Yes, cancel the contract.", 10_000),
         said("customer", "Did you cancel the contract?", 320_000),
@@ -180,10 +105,11 @@ def test_one_summary_when_the_end_and_all_legs_have_come_in_any_order(order: tup
         call.take(*steps[index])
     (summary,) = call.summaries
     assert summary.transcript_complete
-    assert (summary.utterances, summary.suggestions, summary.alerts) == (len(finals), 6, 2)
+    made = sum(each.made for each in summary.acceptance)
+    assert (summary.utterances, made, len(summary.raised)) == (len(finals), 6, 2)
     assert summary.outcome == "covered"
-    assert summary.reason_for_call.startswith("Hello. I am calling about my bill.")
-    assert "I can upgrade you to our premium plan" in summary.summary
+    assert summary.digest.reason.startswith("Hello. I am calling about my bill.")
+    assert "I can upgrade you to our premium plan" in summary.digest.text
     assert set(summary.categories) >= {"billing", "cancellation"}
     assert summary.started_at == NOW - timedelta(milliseconds=150_000)
     call.take(ENDED, whole("agent", agents), *finals)
@@ -204,7 +130,7 @@ def test_without_a_transcript_one_summary_after_the_grace_then_the_call_is_forgo
     call.take(TimerDue(), TimerDue())
     (summary,) = call.summaries
     assert (summary.transcript_complete, summary.utterances, summary.duration_ms) == (False, 0, 150_000)
-    assert "no transcript" in summary.summary
+    assert "no transcript" in summary.digest.text
     call.now += timedelta(milliseconds=Policy().keep_closed_ms)
     assert call.take(TimerDue()).row is None
     assert len(call.summaries) == 1
@@ -219,16 +145,22 @@ def test_a_failed_leg_makes_the_transcript_incomplete() -> None:
 
 def test_accepted_suggestions_are_counted_once_and_only_ours() -> None:
     call = Call().take(said("customer", "How do I reset my router?"))
-    mine = SuggestionAccepted(call.suggested[0].suggestion_id)
-    call.take(mine, mine, SuggestionAccepted("another"), ENDED)
+    mine = accepted(call.suggested[0].suggestion_id)
+    call.take(mine, mine, accepted("another"), ENDED)
     call.now += timedelta(minutes=1)
     call.take(TimerDue())
-    assert call.summaries[0].suggestions_accepted == 1
+    (acceptance,) = call.summaries[0].acceptance
+    assert (acceptance.source, acceptance.made, acceptance.shown, acceptance.accepted) == (
+        "reset-your-router.md",
+        1,
+        1,
+        1,
+    )
 
 
-@pytest.mark.parametrize("event", [SuggestionAccepted("x"), TimerDue()])
+@pytest.mark.parametrize("event", [FeedbackGiven(suggestion_id="x", action="accepted"), TimerDue()])
 def test_what_cannot_begin_a_call_begins_none(event: Input) -> None:
-    assert decide(None, event, NOW, call_id=CALL, knowledge=knowledge()) == (None, NOTHING)
+    assert decide(None, event, NOW, call_id=CALL, knowledge=sample_knowledge()) == (None, NOTHING)
 
 
 def test_a_speaker_becomes_known_and_stays_so() -> None:

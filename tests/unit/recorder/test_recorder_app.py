@@ -13,8 +13,14 @@ from services.chassis.records import encode, encode_headers
 from services.chassis.settings import load
 from services.chassis.testing.fake_clock import FakeClock
 from services.chassis.testing.fake_publisher import FakePublisher
-from services.contracts.records import AudioChunk, CallLifecycle
-from services.contracts.topics import AUDIO_CHUNKS, CALLS_LIFECYCLE, CALLS_RECORDINGS
+from services.contracts.records import AudioChunk, CallLifecycle, Engine, Redaction, Timing, TranscriptLeg, Utterance
+from services.contracts.topics import (
+    AUDIO_CHUNKS,
+    CALLS_LIFECYCLE,
+    CALLS_RECORDINGS,
+    TRANSCRIPTS_FINAL,
+    TRANSCRIPTS_LEGS,
+)
 from services.recorder.adapters.spool import Spool
 from services.recorder.adapters.store import RecordingStore
 from services.recorder.app import Recorder
@@ -27,8 +33,9 @@ SILENCE = b"\xff"
 class Bench:
     """A recorder with fakes around it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
+        self.settings = load(RecorderSettings, {"RECORDER_MUTE": "none"} | settings)
         self.clock = FakeClock()
         self.publisher = FakePublisher()
         self.offset = 0
@@ -36,7 +43,7 @@ class Bench:
 
     def restart(self) -> None:
         self.recorder = Recorder(
-            settings=load(RecorderSettings, {}), spool=Spool(self.folder / "spool"),
+            settings=self.settings, spool=Spool(self.folder / "spool"),
             store=RecordingStore(str(self.folder / "out")), publisher=self.publisher, clock=self.clock,
         )  # fmt: skip
 
@@ -52,6 +59,21 @@ class Bench:
     def ended(self) -> Incoming:
         fact = CallLifecycle(event_id="s-1:ended", call_id="s-1", type="ended", at=AT)
         return self.message(CALLS_LIFECYCLE, encode(fact), ())
+
+    def final(
+        self, role: str, start_ms: int, end_ms: int, *hidden: tuple[str, int, int], text: str = "yes"
+    ) -> Incoming:
+        utterance = Utterance(
+            call_id="s-1", leg_id=role, utterance_id=f"{role}@{start_ms}", revision=0, is_final=True, text=text,
+            start_ms=start_ms, end_ms=end_ms, role="agent", engine=Engine(name="whisper", model="tiny.en"),
+            redactions=tuple(Redaction(type=t, start=0, end=0, start_ms=a, end_ms=b) for t, a, b in hidden),  # type: ignore[arg-type]
+            timing=Timing(audio_end=AT, decoded=AT, published=AT),
+        )  # fmt: skip
+        return self.message(TRANSCRIPTS_FINAL, encode(utterance), ())
+
+    def leg_end(self, role: str, utterances: int, status: str = "complete") -> Incoming:
+        leg = TranscriptLeg(call_id="s-1", leg_id=role, status=status, at=AT, utterances=utterances)  # type: ignore[arg-type]
+        return self.message(TRANSCRIPTS_LEGS, encode(leg), ())
 
     def message(self, topic: object, value: bytes, headers: tuple[tuple[str, bytes | None], ...]) -> Incoming:
         self.offset += 1
@@ -121,6 +143,84 @@ def test_a_mixed_stream_is_mono(bench: Bench) -> None:
     play(bench, [bench.chunk("mixed", 0), bench.chunk("mixed", 200, end=True), bench.ended()])
     [recording] = bench.publisher.records(CALLS_RECORDINGS)
     assert (recording.layout, recording.channels) == ("mixed", 1)
+
+
+@pytest.fixture
+def muting(tmp_path: Path) -> Bench:
+    return Bench(tmp_path, RECORDER_MUTE="all", RECORDER_MUTE_MARGIN_MS="50")
+
+
+def two_legs(bench: Bench) -> list[Incoming]:
+    """A second of full scale on either leg, and the call's end."""
+    chunks = [bench.chunk(role, at, b"\x80") for at in range(0, 1000, 200) for role in ("agent", "customer")]
+    return [*chunks, bench.chunk("agent", 1000, end=True), bench.chunk("customer", 1000, end=True), bench.ended()]
+
+
+def silent_ms(bench: Bench) -> tuple[list[int], list[int]]:
+    """The milliseconds without sound of the only recording, left and right."""
+    [recording] = bench.publisher.records(CALLS_RECORDINGS)
+    samples, _ = soundfile.read(recording.uri, dtype="int16")
+    assert len(samples) == recording.duration_ms * 8 == 8000
+    left, right = (np.flatnonzero(np.all(samples[:, side].reshape(-1, 8) == 0, axis=1)) for side in (0, 1))
+    return left.tolist(), right.tolist()
+
+
+def test_what_the_transcript_hid_is_silent_on_its_leg_alone(muting: Bench) -> None:
+    final = muting.final("customer", 100, 900, ("payment_card", 300, 500))
+    play(muting, two_legs(muting))
+    assert muting.publisher.records(CALLS_RECORDINGS) == []
+    # The leg's end may be read before its last final.
+    nothing = muting.final("customer", 50, 90, text="")
+    play(muting, [muting.leg_end("agent", 0), muting.leg_end("customer", 1), nothing])
+    assert muting.publisher.records(CALLS_RECORDINGS) == []
+    play(muting, [final])
+    assert silent_ms(muting) == ([], list(range(250, 550)))
+    [recording] = muting.publisher.records(CALLS_RECORDINGS)
+    assert [(m.leg_id, m.type, m.start_ms, m.end_ms) for m in recording.muted] == [
+        ("customer", "payment_card", 250, 550)
+    ]
+
+
+def test_a_restart_mutes_what_it_muted_before(muting: Bench) -> None:
+    early = [muting.final("customer", 100, 900, ("phone", 300, 500)), *two_legs(muting)]
+    play(muting, early)
+    assert muting.recorder.safe_offset("earshot.transcripts.final.v1", 0, 99) == 1
+    muting.restart()
+    play(muting, [*early, muting.leg_end("agent", 0), muting.leg_end("customer", 1)])
+    assert silent_ms(muting) == ([], list(range(250, 550)))
+
+
+def test_what_nobody_transcribed_is_muted_after_a_while(muting: Bench) -> None:
+    play(muting, two_legs(muting))
+    play(muting, [muting.final("customer", 200, 400), muting.leg_end("agent", 0), muting.leg_end("customer", 2)])
+    muting.clock.advance_ms(599_000)
+    muting.recorder.idle()
+    assert muting.publisher.records(CALLS_RECORDINGS) == []
+    muting.clock.advance_ms(2_000)
+    muting.recorder.idle()
+    assert silent_ms(muting) == ([], [*range(200), *range(400, 1000)])
+
+
+def test_a_leg_that_failed_is_heard_only_where_its_words_are_known(muting: Bench) -> None:
+    play(muting, two_legs(muting))
+    play(muting, [muting.final("agent", 0, 600), muting.leg_end("agent", 1, "failed"), muting.leg_end("customer", 0)])
+    assert silent_ms(muting) == (list(range(600, 1000)), [])
+
+
+def test_only_the_kinds_that_are_named_are_muted(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, RECORDER_MUTE="payment_card", RECORDER_MUTE_MARGIN_MS="0")
+    play(bench, two_legs(bench))
+    hidden = (("phone", 100, 200), ("payment_card", 300, 500))
+    play(bench, [bench.final("agent", 0, 900, *hidden), bench.leg_end("agent", 1), bench.leg_end("customer", 0)])
+    assert silent_ms(bench) == (list(range(300, 500)), [])
+
+
+def test_words_of_a_call_without_audio_are_let_go(muting: Bench) -> None:
+    play(muting, [muting.final("agent", 0, 600)])
+    assert muting.recorder.safe_offset("earshot.transcripts.final.v1", 0, 5) == 1
+    muting.clock.advance_ms(901_000)
+    muting.recorder.idle()
+    assert muting.recorder.safe_offset("earshot.transcripts.final.v1", 0, 5) == 5
 
 
 @pytest.mark.parametrize(

@@ -65,11 +65,13 @@ FLOWS = [
 ]  # fmt: skip
 
 
-def notification(sequence: int, extension_id: str, n: int, code: str) -> bytes:
-    """As in the payload's description: one party each, no extension on PSTN parties, pick-up data while it rings."""
+def notification(sequence: int, extension_id: str, n: int, code: str, *, with_pickup: bool = False) -> bytes:
+    """As in the payload's description: one party each, no extension on PSTN parties; pick-up data on Proceeding and
+    the first Answered of an extension.
+    """
     at = format_utc(START + timedelta(seconds=sequence))
     status: dict[str, Any] = {"code": code, "rcc": False}
-    if code == "Proceeding" and extension_id:
+    if with_pickup and extension_id:
         status["mobilePickupData"] = {"ccMailboxes": [extension_id], "to": "#1052016@sip.example:5060", "sid": "532"}
     party: dict[str, Any] = {
         "accountId": "700200001", "id": party_id(n), "direction": "Outbound" if n == 1 else "Inbound",
@@ -91,23 +93,85 @@ def notification(sequence: int, extension_id: str, n: int, code: str) -> bytes:
     return orjson.dumps({"event_id": told["uuid"], "source": "websocket", "received_at": at, "notification": told})
 
 
+Session = tuple[ReadParty, ...]
+Facts = tuple[int, int, str]
+
+
+def sent(recorded: tuple[Recorded, ...]) -> list[bytes]:
+    """The notifications, numbered from 2 on as recorded."""
+    answered: set[int] = set()
+    made = []
+    for sequence, (extension_id, n, code, *_) in enumerate(recorded, start=2):
+        with_pickup = code == "Proceeding" or (code == "Answered" and n not in answered)
+        answered |= {n} if code == "Answered" else set()
+        made.append(notification(sequence, extension_id, n, code, with_pickup=with_pickup))
+    return made
+
+
+def feed(bench: CallBench, raw: bytes, session: Session, at_ms: int) -> tuple[str, str]:
+    """The call's status and its supervision after a notification; what is asked for is answered at once."""
+    bench.feed(*telephony_inputs(CALL, raw), at_ms=at_ms)
+    bench.answer_read(*session)
+    bench.hear(*bench.asks[-2:])
+    face = snapshot_of(bench.state)
+    started = bench.state.started_at is not None
+    return (face.status, face.supervision) if started else ("-", "-")
+
+
+def check_facts(bench: CallBench, expected: Facts) -> None:
+    agent, customer, direction = expected
+    assert (bench.state.agent_party_id, bench.state.customer_party_id) == (party_id(agent), party_id(customer))
+    assert bench.state.direction == direction
+    assert len(bench.asks) == 2
+
+
 @pytest.mark.parametrize(("recorded", "session", "expected"), FLOWS)
 def test_replay_gives_the_states_written_by_hand(
-    recorded: tuple[Recorded, ...], session: tuple[ReadParty, ...], expected: tuple[int, int, str]
+    recorded: tuple[Recorded, ...], session: Session, expected: Facts
 ) -> None:
     bench = CallBench()
-    states = []
-    for sequence, (extension_id, n, code, _, _) in enumerate(recorded, start=2):
-        bench.feed(*telephony_inputs(CALL, notification(sequence, extension_id, n, code)), at_ms=sequence * 1000)
-        bench.answer_read(*session)
-        bench.hear(*bench.asks[-2:])
-        face = snapshot_of(bench.state)
-        started = bench.state.started_at is not None
-        states.append((face.status if started else "-", face.supervision if started else "-"))
+    states = [feed(bench, raw, session, 2000 + n * 1000) for n, raw in enumerate(sent(recorded))]
+    assert states == [(status, supervision) for *_, status, supervision in recorded]
+    assert bench.state.last_sequence == len(recorded) + 1
+    check_facts(bench, expected)
 
-    agent, customer, direction = expected
-    wanted = [(status, supervision) for *_, status, supervision in recorded]
-    assert states == wanted
-    assert (bench.state.agent_party_id, bench.state.customer_party_id) == (party_id(agent), party_id(customer))
-    assert (bench.state.direction, bench.state.last_sequence) == (direction, len(recorded) + 1)
-    assert len(bench.asks) == 2
+
+@pytest.mark.parametrize(("recorded", "session", "expected"), FLOWS)
+def test_a_subscription_to_the_agent_alone_gives_the_same_states(
+    recorded: tuple[Recorded, ...], session: Session, expected: Facts
+) -> None:
+    """As the ingestor subscribes: the others' changes do not come, and the sequence has gaps that are no losses."""
+    bench, states, wanted = CallBench(), [], []
+    for n, (raw, (extension_id, *_, status, supervision)) in enumerate(zip(sent(recorded), recorded, strict=True)):
+        if extension_id == AGENT:
+            states.append(feed(bench, raw, session, 2000 + n * 1000))
+            wanted.append((status, supervision))
+    assert states[:-1] == wanted[:-1]
+    # Whether the other side has left as well nobody has told: that is for the session's own status to say.
+    assert states[-1] == ("answered", "party")
+    check_facts(bench, expected)
+
+
+@pytest.mark.parametrize(("recorded", "session", "expected"), FLOWS)
+def test_each_notification_twice_changes_nothing(
+    recorded: tuple[Recorded, ...], session: Session, expected: Facts
+) -> None:
+    bench = CallBench()
+    for n, (raw, (*_, status, supervision)) in enumerate(zip(sent(recorded), recorded, strict=True)):
+        for _ in range(2):
+            assert feed(bench, raw, session, 2000 + n * 1000) == (status, supervision)
+    check_facts(bench, expected)
+
+
+@pytest.mark.parametrize("late", range(9))
+@pytest.mark.parametrize(("recorded", "session", "expected"), FLOWS)
+def test_one_that_comes_behind_its_successor_changes_nothing_in_the_end(
+    recorded: tuple[Recorded, ...], session: Session, expected: Facts, late: int
+) -> None:
+    bench, notifications = CallBench(), sent(recorded)
+    late = min(late, len(notifications) - 2)
+    notifications[late : late + 2] = reversed(notifications[late : late + 2])
+    for n, raw in enumerate(notifications):
+        last = feed(bench, raw, session, 2000 + n * 1000)
+    assert last == recorded[-1][3:]
+    check_facts(bench, expected)

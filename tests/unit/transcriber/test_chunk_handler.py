@@ -89,6 +89,7 @@ class Bench:
 
     def wait(self, ms: int) -> None:
         """Poll for so long; nothing comes."""
+        self.handler.reached_end(TOPIC, 0)
         for _ in range(ms // 100):
             self.clock.advance_ms(100)
             self.handler.idle()
@@ -299,6 +300,29 @@ def test_a_leg_without_audio_is_closed_then_timed_out_and_may_come_back() -> Non
     bench.play([*chunks[8:], message(b"", at_ms=TALK.at_ms, offset=99, end=True)])
     assert bench.said == ["hello there", "my card is [payment card] thanks"]
     assert bench.publisher.records(TRANSCRIPTS_LEGS)[-1].utterances == 2
+
+
+def test_a_leg_is_not_quiet_while_there_is_more_to_read_or_nobody_reads() -> None:
+    chunks = messages(TALK, end=False)
+    bench = Bench().play(chunks[:5])
+    bench.clock.advance_ms(60_000)  # held up in a rebalance, say
+    bench.handler.idle()
+    for _ in range(100):  # behind: the partition's end is not reached
+        bench.clock.advance_ms(100)
+        bench.handler.idle()
+    bench.play(chunks[5:])
+    bench.wait(4_000)
+    assert bench.said == ["hello there", "my card is [payment card] thanks"]
+
+
+def test_a_pause_of_the_source_closes_what_was_open_for_a_successor_too() -> None:
+    chunks = [Incoming(**{**_fields(m), "timestamp_ms": 1_000_000 + m.offset * 200}) for m in messages(TALK)]
+    late = [Incoming(**{**_fields(m), "timestamp_ms": m.timestamp_ms + 5_000}) for m in chunks[4:]]
+    live = Bench().play(chunks[:4])
+    live.wait(4_000)
+    live.play(late)
+    assert live.said[0] != "hello there"
+    assert Bench().play([*chunks[:4], *late]).said == live.said
 
 
 def test_what_one_leg_asks_for_is_hidden_in_the_others_answer_of_the_same_call_and_after_a_restart() -> None:

@@ -61,7 +61,7 @@ def test_word_times_stay_in_order_and_no_word_is_empty() -> None:
 def test_marks_survive_the_commit() -> None:
     marks = PartitionMarks()
     stood = Foothold(anchor=Anchor(640, 224), audio_ms=635, gap_ms=5, gap_since_ms=3)
-    mark = LegMark(foothold=stood, skew_ms=-7, utterances=2, words=9, unreadable=1, failed=True)
+    mark = LegMark(foothold=stood, skew_ms=-7, utterances=2, words=9, unreadable=1, failed=True, language="de")
     split = LegMark(foothold=replace(stood, anchor=Anchor(320, goes_on=True)))
     marks.put("leg-1", mark, 17)
     marks.put("leg-2", LegMark(foothold=stood, ended=True), 12)

@@ -222,7 +222,7 @@ def _patchy(script: Script, sizes_ms: list[int], holes: list[tuple[int, int]]) -
     st.lists(st.integers(0, 150).flatmap(lambda at: st.tuples(st.just(at), st.integers(at, at + 12))), max_size=4),
     st.lists(st.floats(0.0, 1.0), min_size=1, max_size=6),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_successors_publish_what_one_that_never_died_does(
     script: Script, sizes_ms: list[int], holes: list[tuple[int, int]], deaths: list[float]
 ) -> None:

@@ -176,6 +176,14 @@ def test_a_partial_ends_before_what_may_become_private() -> None:
     assert stream.partial(_timed("I have 2")).text == "I have"
     assert stream.partial(_timed("my email is john dot")).text == "my email is"
     assert stream.partial(_timed("I was born in March")).text == "I was born in"
+    assert stream.partial(_timed("my date of birth is the first")).text == "my date of birth is the"
+    assert stream.partial(_timed("the email is contact")).text == "the email is"
+
+
+def test_numbers_are_heard_in_the_language_that_is_spoken() -> None:
+    said = "c'est quatre-vingt-dix douze trente-quatre cinquante-six soixante-dix-huit quatorze quinze onze merci"
+    assert _play(RedactionStream(language="fr"), [said]) == ["c'est [number] merci"]
+    assert _play(RedactionStream(), [said]) == [said]
 
 
 def test_a_question_on_the_other_leg_tells_what_the_answer_is() -> None:

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.transcriber.domain.finding import find
+from services.transcriber.domain.redaction import RedactionStream, SafeText, TimedWord
 from tests.bench.redaction import score
-from tests.support.redaction_set import HELD_OUT, TUNED, Score, Spoken, Turn, load, play
+from tests.support.redaction_set import HELD_OUT, PAUSE_MS, TUNED, Score, Spoken, Turn, load, play
 
 SEQUENCES = load(TUNED)
 HIDING = [s for s in SEQUENCES if any(word.secret for turn in s.turns for word in turn.words)]
@@ -40,7 +41,7 @@ def recut(sequence: Spoken, sizes: list[int]) -> Spoken:
             count = len(words) if other else next(size)
             turns.append(Turn(tuple(words[:count]), other))
             words = words[count:]
-    return Spoken(sequence.id, tuple(turns))
+    return Spoken(sequence.id, tuple(turns), sequence.language)
 
 
 @given(
@@ -75,3 +76,40 @@ def test_nothing_breaks_and_spans_lie_apart(words: list[str], ended: bool) -> No
     assert found.wait_first is None or found.hold_first is not None
     if ended:
         assert found.hold_first is None
+
+
+def finals_of(sequence: Spoken, dies_before: int | None) -> dict[int, str] | None:
+    """The finals of a leg whose worker is followed by another before a turn; None where finals waited then."""
+    leg: RedactionStream[int] = RedactionStream(language=sequence.language)
+    other: RedactionStream[int] = RedactionStream(language=sequence.language)
+    out: dict[int, SafeText] = {}
+    at_ms = 0
+    for number, turn in enumerate(sequence.turns):
+        if number == dies_before:
+            if leg.holding:  # what waits is read again
+                return None
+            asks = leg.asks
+            leg = RedactionStream(language=sequence.language)
+            leg.go_on(asks)
+        timed = [TimedWord(w.text, at_ms + 200 * i, at_ms + 200 * i + 200) for i, w in enumerate(turn.words)]
+        at_ms += 200 * len(timed) + PAUSE_MS
+        if turn.other:
+            other.final(number, timed)
+            other.flush()
+            leg.answer(other.asks)
+        else:
+            out |= dict(leg.final(number, timed))
+            out |= dict(leg.settle(at_ms, speaking=False))
+    out |= dict(leg.flush())
+    return {number: safe.text for number, safe in out.items()}
+
+
+def test_a_successor_hides_what_the_worker_that_died_would_have_hidden() -> None:
+    compared = 0
+    for sequence in load(TUNED + HELD_OUT)[::2]:
+        alive = finals_of(sequence, None)
+        for turn in range(1, len(sequence.turns)):
+            after = finals_of(sequence, turn)
+            assert after is None or after == alive, (sequence.id, turn)
+            compared += after is not None
+    assert compared >= 150

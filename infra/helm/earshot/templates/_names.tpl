@@ -40,6 +40,17 @@ app.kubernetes.io/name: {{ .name | replace "_" "-" }}
   valueFrom: { secretKeyRef: { name: {{ .Values.ringcentral.secret }}, key: jwt } }
 {{- end }}
 
+{{- define "earshot.detectionEnv" -}}
+- { name: EVENT_INGESTOR_MODE, value: {{ .Values.detection.mode }} }
+{{- if eq .Values.detection.mode "webhook" }}
+{{- with .Values.detection.webhook }}
+- { name: EVENT_INGESTOR_WEBHOOK_URL, value: {{ printf "https://%s%s" .host .path | quote }} }
+- name: EVENT_INGESTOR_WEBHOOK_VERIFICATION_TOKEN
+  valueFrom: { secretKeyRef: { name: {{ .secret }}, key: verificationToken } }
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- /* Variables of a map; a number as it was written, not as 1.2e+06. */}}
 {{- define "earshot.env" -}}
 {{- range $name, $value := . }}

@@ -1,16 +1,20 @@
 /** What the page knows, as a pure function of what the gateway said. Nothing here touches the page or the network. */
 
 import type {
-  Alert, CallState, CallWire, Dynamics, Feedback, FromGateway, Insight, Recording, Suggestion, Summary, Utterance,
+  Agent, Alert, CallState, CallWire, Detail, Feedback, FromGateway, Insight, Lifecycle, Outcome, Recording, Suggestion,
+  Summary, Utterance,
 } from "./protocol.js";
 
 export interface Call {
   readonly callId: string;
   readonly full: boolean;
   readonly agentExtensionId: string;
+  readonly agent: Agent | null;
   readonly state: CallState | null;
   readonly summary: Summary | null;
   readonly recording: Recording | null;
+  /** How much of it was heard; null while it lasts. */
+  readonly outcome: Outcome | null;
   readonly utterances: ReadonlyMap<string, Utterance>;
   readonly suggestions: ReadonlyMap<string, Suggestion>;
   readonly feedback: ReadonlyMap<string, Feedback>;
@@ -41,6 +45,10 @@ export function reduce(store: Store, message: FromGateway): Store {
     }
     case "skipped":
       return { ...store, skipped: store.skipped + message.count };
+    case "welcome":
+    case "resumed":
+    case "listening":
+    case "listen_ended":
     case "error":
       return store;
     default: {
@@ -70,11 +78,14 @@ function updated(call: Call, message: Extract<FromGateway, { record: unknown }>)
     case "state":
       return {
         ...call, state: message.record, agentExtensionId: message.record.agent_extension_id || call.agentExtensionId,
+        agent: message.agent ?? call.agent,
       };
     case "summary":
       return { ...call, summary: message.record };
     case "recording":
       return { ...call, recording: message.record };
+    case "lifecycle":
+      return { ...call, outcome: message.record.outcome ?? call.outcome };
     default:
       return call;
   }
@@ -86,14 +97,16 @@ function supersedes(known: Utterance, told: Utterance): boolean {
   return !told.is_final && told.revision < known.revision;
 }
 
-function fromWire(wire: CallWire): Call {
+export function fromWire(wire: CallWire): Call {
   return {
     callId: wire.call_id,
     full: wire.detail === "full",
     agentExtensionId: wire.agent_extension_id,
+    agent: wire.agent ?? null,
     state: wire.state,
     summary: wire.summary,
     recording: wire.recording,
+    outcome: outcomeOf(wire.lifecycle ?? []),
     utterances: new Map(wire.utterances.map((u) => [u.utterance_id, u])),
     suggestions: new Map(wire.suggestions.map((s) => [s.suggestion_id, s])),
     feedback: new Map(wire.feedback.map((f) => [f.suggestion_id, f])),
@@ -104,8 +117,8 @@ function fromWire(wire: CallWire): Call {
 
 function blank(callId: string): Call {
   return {
-    callId, full: false, agentExtensionId: "", state: null, summary: null, recording: null, utterances: new Map(),
-    suggestions: new Map(), feedback: new Map(), insights: new Map(), alerts: new Map(),
+    callId, full: false, agentExtensionId: "", agent: null, state: null, summary: null, recording: null, outcome: null,
+    utterances: new Map(), suggestions: new Map(), feedback: new Map(), insights: new Map(), alerts: new Map(),
   };
 }
 
@@ -113,9 +126,19 @@ function put<Value>(map: ReadonlyMap<string, Value>, key: string, value: Value):
   return new Map(map).set(key, value);
 }
 
-/** Dynamics are running totals: only the newest counts. */
+/** Dynamics, checklist and summary are told anew as a whole: only the newest counts. */
 function insightKey(insight: Insight): string {
-  return insight.kind === "dynamics" ? "dynamics" : insight.insight_id;
+  if (insight.kind === "summary") return insight.handed_on_from ? "handed_on" : "summary";
+  return insight.kind === "dynamics" || insight.kind === "checklist" ? insight.kind : insight.insight_id;
+}
+
+function outcomeOf(facts: readonly Lifecycle[]): Outcome | null {
+  return facts.findLast((fact) => fact.outcome)?.outcome ?? null;
+}
+
+/** What the page has of each call. */
+export function held(store: Store): Record<string, Detail> {
+  return Object.fromEntries([...store.calls.values()].map((call) => [call.callId, call.full ? "full" : "overview"]));
 }
 
 export function isLive(call: Call): boolean {
@@ -136,75 +159,9 @@ export function durationMs(call: Call, nowMs: number): number | null {
   return Math.max(0, end - Date.parse(answered));
 }
 
-/** Live calls first, the newest of each on top. */
-export function listed(store: Store): Call[] {
-  return [...store.calls.values()].sort(
-    (a, b) => Number(isLive(b)) - Number(isLive(a)) || beganAt(b) - beganAt(a) || a.callId.localeCompare(b.callId),
-  );
-}
-
-/** The call to show: the chosen one while it is there, else the newest live one, else the one shown before. */
-export function shownCall(store: Store, chosen: string, before: string): string {
-  if (store.calls.has(chosen)) return chosen;
-  const first = listed(store)[0];
-  if (first && isLive(first)) return first.callId;
-  return store.calls.has(before) ? before : (first?.callId ?? "");
-}
-
-export interface Turn {
-  readonly key: string;
-  readonly role: Utterance["role"];
-  readonly startMs: number;
-  readonly utterances: readonly Utterance[];
-}
-
-/** Utterances in the order in which they were begun, those of one leg that follow each other joined. */
-export function turns(call: Call): Turn[] {
-  const sorted = [...call.utterances.values()].sort(
-    (a, b) => a.start_ms - b.start_ms || a.utterance_id.localeCompare(b.utterance_id),
-  );
-  const made: { key: string; leg: string; role: Utterance["role"]; startMs: number; utterances: Utterance[] }[] = [];
-  for (const utterance of sorted) {
-    const last = made.at(-1);
-    if (last && last.leg === utterance.leg_id && last.role === utterance.role) last.utterances.push(utterance);
-    else
-      made.push({
-        key: utterance.utterance_id, leg: utterance.leg_id, role: utterance.role, startMs: utterance.start_ms,
-        utterances: [utterance],
-      });
-  }
-  return made;
-}
-
-export interface TalkShare {
-  /** Of all talk, 0 to 100. */
-  readonly agent: number;
-  readonly customer: number;
-}
-
-/** Who talks how much: the summary's or the newest told dynamics, else the finals' own lengths; null before any talk. */
-export function talkShare(call: Call): TalkShare | null {
-  const told: Dynamics | null = call.insights.get("dynamics")?.dynamics ?? call.summary;
-  let agent = told?.agent_talk_ms ?? 0;
-  let customer = told?.customer_talk_ms ?? 0;
-  if (agent + customer === 0) {
-    for (const utterance of call.utterances.values()) {
-      const length = utterance.end_ms - utterance.start_ms;
-      if (utterance.role === "agent") agent += length;
-      if (utterance.role === "customer") customer += length;
-    }
-  }
-  if (agent + customer === 0) return null;
-  const share = Math.round((100 * agent) / (agent + customer));
-  return { agent: share, customer: 100 - share };
-}
-
-/** The newest sentiment of the customer, -1 to 1; null before any. */
-export function customerSentiment(call: Call): number | null {
-  let newest: Insight | null = null;
-  for (const insight of call.insights.values()) {
-    if (insight.kind !== "sentiment" || insight.role !== "customer") continue;
-    if (newest === null || insight.at >= newest.at) newest = insight;
-  }
-  return newest?.sentiment ?? null;
+/** Live calls, the newest first. */
+export function liveCalls(store: Store): Call[] {
+  return [...store.calls.values()]
+    .filter(isLive)
+    .sort((a, b) => beganAt(b) - beganAt(a) || a.callId.localeCompare(b.callId));
 }

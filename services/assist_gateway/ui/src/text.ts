@@ -1,6 +1,6 @@
 /** Texts for the page: words with redaction marks, times, labels. */
 
-import type { Redaction, Role } from "./protocol.js";
+import type { Agent, Redaction, Role } from "./protocol.js";
 
 export interface Piece {
   readonly text: string;
@@ -60,6 +60,22 @@ export function words(code: string): string {
 /** The address of a citation, if it is one that a browser may safely be sent to. */
 export function safeLink(url: string): string | null {
   return /^https?:\/\//i.test(url) && URL.canParse(url) ? url : null;
+}
+
+/** The name of a call's agent: the roster's, else the extension's number. */
+export function agentName(call: { agent: Agent | null; agentExtensionId: string }): string {
+  if (call.agent?.name) return call.agent.name;
+  if (call.agent?.extension_number) return `Extension ${call.agent.extension_number}`;
+  return call.agentExtensionId ? `Agent ${call.agentExtensionId}` : "Agent not known yet";
+}
+
+/** A length of time in words, for those who hear the page: `2 minutes 5 seconds`. */
+export function spoken(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  const [m, s] = [Math.floor(seconds / 60), seconds % 60];
+  const part = (n: number, unit: string): string => `${n} ${unit}${n === 1 ? "" : "s"}`;
+  if (m === 0) return part(s, "second");
+  return s === 0 ? part(m, "minute") : `${part(m, "minute")} ${part(s, "second")}`;
 }
 
 export function mood(sentiment: number): "negative" | "neutral" | "positive" {

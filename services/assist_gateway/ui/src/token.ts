@@ -16,14 +16,3 @@ export function takeToken(page: Location, history: History, kept: Storage): stri
 export function dropToken(kept: Storage): void {
   kept.removeItem(KEY);
 }
-
-/** The role that the token claims, only to arrange the page: the gateway decides what is shown. */
-export function claimedRole(token: string): string {
-  try {
-    const payload = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
-    const claims: unknown = JSON.parse(atob(payload));
-    return typeof claims === "object" && claims !== null && "role" in claims ? String(claims.role) : "";
-  } catch {
-    return "";
-  }
-}

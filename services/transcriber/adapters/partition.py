@@ -1,0 +1,41 @@
+"""One partition of audio.chunks as its worker keeps it: progress, and how long it has been silent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import structlog
+
+from services.transcriber.adapters import metrics
+from services.transcriber.domain.progress import PartitionMarks
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Partition:
+    """``listened_s`` counts the time in which all that there was had been heard: only then is silence silence."""
+
+    marks: PartitionMarks = field(default_factory=PartitionMarks)
+    listened_s: float = 0.0
+    at_end: bool = False
+    kept_at_s: float = 0.0
+
+    def listen(self, passed_s: float) -> None:
+        """So much time has passed without being held up."""
+        if self.at_end:
+            self.listened_s += passed_s
+
+    def note(self, partition: int) -> str:
+        """The marks as commit metadata."""
+        note, left_out = self.marks.note()
+        if left_out:
+            metrics.MARKS_LEFT_OUT.inc(left_out)
+            log.error("progress_does_not_fit", partition=partition, legs=left_out, advice="more partitions")
+        return note
+
+    def keep(self, leg_ids: set[str], *, every_s: float) -> None:
+        """Now and then, let go of the marks of legs that have not ended but are followed no more."""
+        if self.listened_s - self.kept_at_s >= every_s:
+            self.kept_at_s = self.listened_s
+            self.marks.keep(leg_ids)
