@@ -31,6 +31,11 @@ def test_a_call_is_heard_written_down_helped_and_recorded(pipeline: Pipeline, tm
     samples, rate = soundfile.read(log.recording.uri)
     assert samples.shape[1] == 2
     assert abs(len(samples) / rate * 1000 - log.recording.duration_ms) <= 1
+    hidden = [(u, r) for u in log.finals() for r in u.redactions]
+    assert {r.type for _, r in hidden} <= {span.type for span in log.recording.muted}
+    for utterance, redaction in hidden:
+        side = 0 if utterance.role == "agent" else 1
+        assert not samples[redaction.start_ms * rate // 1000 : redaction.end_ms * rate // 1000, side].any()
     assert all(s.citations[0].passage and s.source_utterance_ids for s in log.suggestions.values())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.transcriber.domain.endpointing import Cause, Ended
+from services.transcriber.domain.endpointing import FRAME_MS, Cause, Ended
 from services.transcriber.domain.guards import is_ghost
 from services.transcriber.domain.recognition import Recognition
 from services.transcriber.domain.redaction import SafeText, TimedWord
@@ -52,6 +52,7 @@ class Spoken:
             no_speech=recognition.no_speech,
             mean_log_probability=recognition.mean_log_probability,
             voiced=sum(voiced) / len(voiced) if voiced else 0.0,
+            voiced_ms=len(voiced) * FRAME_MS,
         )
 
     def ends_turn(self, safe: SafeText) -> bool:

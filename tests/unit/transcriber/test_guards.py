@@ -40,11 +40,22 @@ def test_too_many_too_few_and_unended_tokens_deserve_the_full_window() -> None:
 
 
 def test_thanks_are_a_ghost_only_without_a_voice() -> None:
-    assert is_ghost("Thank you.", no_speech=0.9, mean_log_probability=-0.4, voiced=0.9)
-    assert is_ghost("Thank you.", no_speech=0.1, mean_log_probability=-0.4, voiced=0.5)
-    assert not is_ghost("Thank you.", no_speech=0.1, mean_log_probability=-0.4, voiced=0.9)
-    assert not is_ghost("The parcel is late.", no_speech=0.9, mean_log_probability=-0.4, voiced=0.6)
-    assert is_ghost(" . ", no_speech=0.0, mean_log_probability=0.0, voiced=1.0)
+    def ghost(text: str, no_speech: float, log_probability: float, voiced: float, voiced_ms: int = 800) -> bool:
+        return is_ghost(
+            text, no_speech=no_speech, mean_log_probability=log_probability, voiced=voiced, voiced_ms=voiced_ms
+        )
+
+    assert ghost("Thank you.", 0.9, -0.4, 0.9)
+    assert ghost("Thank you.", 0.5, -0.4, 0.5)
+    assert not ghost("Thank you.", 0.1, -0.4, 0.9)
+    assert not ghost("The parcel is late.", 0.9, -0.4, 0.6)
+    assert ghost(" . ", 0.0, 0.0, 1.0)
+    # As measured: a busy tone and hold music, a customer's last word before others' voices, faint interjections.
+    assert ghost("Oh.", 0.75, -2.89, 0.5, 96)
+    assert ghost("I'm sorry.", 0.54, -2.29, 0.76, 128)
+    assert not ghost("Bye.", 0.351, -0.68, 0.63, 1184)
+    assert not ghost("Okay.", 0.61, -0.77, 0.75, 672)
+    assert not ghost("Right.", 0.519, -0.56, 0.87, 576)
 
 
 def test_words_shrink_to_where_there_is_a_voice() -> None:
