@@ -43,7 +43,7 @@ lock: ## Pin all dependencies with hashes (needs uv)
 	@$(LOCK) --extra transcriber --extra transcriber_base -o infra/requirements/transcriber_base.txt
 	@$(LOCK) --no-config --extra transcriber --extra transcriber_openai -o infra/requirements/transcriber_openai.txt
 
-bench: .venv/.dev ## Measure; prints JSON, kept in bench/results (SUITE=asr, assist, coverage, delivery or redaction)
+bench: .venv/.dev ## Measure; prints JSON, kept in bench/results (SUITE=asr, assist, coverage, delivery, ghosts, languages, redaction)
 	@$(BIN)/python -m tests.bench $(SUITE)
 
 ui: .venv/.runtime ## Build the web console

@@ -50,6 +50,8 @@ from services.chassis.settings import KafkaSettings
 from services.chassis.topic_admin import create_missing
 
 COMMIT_INTERVAL_S = 1.0
+FETCH_WAIT_MS = 100
+"""How long a fetch waits at the broker; a record of a partition that was just read may wait for one to end."""
 STOP_TIMEOUT_S = 4.0
 """How long a clean stop may take before its tasks are cancelled; Kubernetes and the demo both wait longer."""
 
@@ -80,6 +82,7 @@ def create_app(
     embedded: bool,
     replication_factor: int = 1,
     instance_id: str | None = None,
+    fetch_wait_ms: int = FETCH_WAIT_MS,
 ) -> faust.App:
     """An app that is not started; declare agents and tables on it, then `run_app`.
 
@@ -88,9 +91,10 @@ def create_app(
     memory). `partitions` is that of the source topics. `replication_factor` is that of the changelog topics
     (a company's cluster wants 3; Faust cannot ask for the broker's default). `embedded`: the broker is the
     demo's own process. `instance_id`: fixed per worker, so that a killed and restarted one takes its place
-    back at once; the embedded broker needs one and gets `<app_id>-0`.
+    back at once; the embedded broker needs one and gets `<app_id>-0`. `fetch_wait_ms`: less is faster and costs more
+    when idle.
     """
-    return _App(
+    app = _App(
         id=app_id,
         broker=[f"kafka://{address.strip()}" for address in settings.kafka_bootstrap_servers.split(",")],
         broker_credentials=_credentials(settings),
@@ -117,6 +121,8 @@ def create_app(
         stream_wait_empty=True,
         worker_redirect_stdouts=False,
     )
+    app.fetch_wait_ms = fetch_wait_ms
+    return app
 
 
 def _credentials(settings: KafkaSettings) -> Any:
@@ -247,7 +253,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         # Faust has no setting for either; aiokafka reads both when the consumer starts.
         consumer._isolation_level = "read_committed"
-        consumer._fetch_max_wait_ms = 100
+        consumer._fetch_max_wait_ms = getattr(self.app, "fetch_wait_ms", FETCH_WAIT_MS)
         return consumer
 
     async def _fetch_records(
@@ -327,6 +333,8 @@ class _Transport(driver.Transport):
 
 
 class _App(faust.App):
+    fetch_wait_ms: int = FETCH_WAIT_MS
+
     def _new_transport(self) -> TransportT:
         return _Transport(self.conf.broker_consumer, self)
 

@@ -20,6 +20,7 @@ from services.chassis.faust_app import (
 )
 from services.chassis.publisher import KafkaPublisher
 from services.chassis.service import Service, run_async
+from services.chassis.topic_view import TopicView
 from services.contracts import topics
 from services.insights.adapters.desk import Desk
 from services.insights.adapters.encoder import MiniLmEncoder
@@ -39,6 +40,8 @@ SOURCES = (
     topics.INSIGHTS_TIMERS,
 )  # fmt: skip
 TIMER_RESOLUTION_S = 0.25
+FETCH_WAIT_MS = 10
+"""Suggestions are for now: a tenth of what other services wait for at the broker."""
 STOP_GRACE_S = 1.0
 
 
@@ -58,12 +61,14 @@ def main(service: Service[InsightsSettings]) -> None:
     view = groups.follow(settings)
     view.start()
     try:
-        run_async(service, partial(_run, service, read, files))
+        run_async(service, partial(_run, service, read, files, view))
     finally:
         view.stop()
 
 
-async def _run(service: Service[InsightsSettings], knowledge: Knowledge, files: Files, stop: asyncio.Event) -> None:
+async def _run(
+    service: Service[InsightsSettings], knowledge: Knowledge, files: Files, view: TopicView, stop: asyncio.Event
+) -> None:
     settings, health = service.settings, service.health
     health.waiting("calls", "starting")
     partitions = await until_done(stop, partial(asyncio.to_thread, co_partitions, settings, SOURCES))
@@ -74,13 +79,13 @@ async def _run(service: Service[InsightsSettings], knowledge: Knowledge, files: 
         dead_letter_limit=settings.dead_letter_limit, linger_ms=0,
     )  # fmt: skip
     try:
-        await _serve(service, knowledge, files, stop, publisher, partitions)
+        await _serve(service, knowledge, files, view, stop, publisher, partitions)
     finally:
         publisher.close(timeout_s=STOP_GRACE_S)
 
 
 async def _serve(
-    service: Service[InsightsSettings], knowledge: Knowledge, files: Files, stop: asyncio.Event,
+    service: Service[InsightsSettings], knowledge: Knowledge, files: Files, view: TopicView, stop: asyncio.Event,
     publisher: KafkaPublisher, partitions: int,
 ) -> None:  # fmt: skip
     settings = service.settings
@@ -97,6 +102,7 @@ async def _serve(
         embedded=settings.kafka_embedded,
         replication_factor=settings.changelog_replication,
         instance_id=settings.group_instance_id or None,
+        fetch_wait_ms=FETCH_WAIT_MS,
     )
     outage = Outage(stop)
     model = None
@@ -125,7 +131,7 @@ async def _serve(
 
     beside = [
         asyncio.create_task(_ask_for_due(desk), name="timers"),
-        asyncio.create_task(_watch(publisher, outage), name="watch"),
+        asyncio.create_task(_watch(publisher, view, outage), name="watch"),
         asyncio.create_task(_follow(files, desk, settings.reload_every_ms / 1000), name="files"),
     ]
     try:
@@ -167,8 +173,10 @@ async def _follow(files: Files, desk: Desk, every_s: float) -> None:
     await follow(files, lambda: desk.knowledge, put, every_s)
 
 
-async def _watch(publisher: KafkaPublisher, outage: Outage) -> None:
+async def _watch(publisher: KafkaPublisher, view: TopicView, outage: Outage) -> None:
     while True:
         if publisher.failed:
             outage.declare(Fatal("the broker never acknowledged a record"))
+        if view.error is not None:
+            outage.declare(Fatal("the roster cannot be followed any more"))
         await asyncio.sleep(0.5)

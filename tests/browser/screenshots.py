@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from services.cli.commands.token import make_token
-from tests.browser.screens import PHONE, Screen, open_screen
+from tests.browser.screens import DESK, PHONE, Screen, open_screen
 from tests.support import chromium
 from tests.support.brokers import running_broker
 from tests.support.conversations import FOLDER
@@ -18,7 +19,12 @@ from tests.support.pipeline import Pipeline, running_pipeline
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 SUPERVISOR = "700200300"
-CALLS = {"700200302": "billing_dispute", "700200303": "late_parcel", "700200301": "broadband_outage"}
+CALLS = {
+    "700200302": "billing_dispute",
+    "700200303": "late_parcel",
+    "700200304": "moving_house",
+    "700200301": "broadband_outage",
+}
 """Agents and what is said on their calls; the last one is looked at."""
 INTO_THE_CALL_MS = 84_000
 LARGEST_BYTES = 200_000
@@ -49,7 +55,9 @@ def main() -> None:
 def _play(pipeline: Pipeline) -> str:
     """Start the calls; returns once the last one has gone on for a while."""
     for agent, conversation in CALLS.items():
-        call_id = pipeline.simulator.play(str(FOLDER / f"{conversation}.flac"), agent=agent)
+        known = json.loads((FOLDER / f"{conversation}.json").read_text())
+        audio = str(FOLDER / f"{conversation}.flac")
+        call_id = pipeline.simulator.play(audio, agent=agent, holds=known["holds"])
     while (started := pipeline.simulator.audio_started_at(call_id)) is None:
         time.sleep(0.2)
     time.sleep(max(0.0, started.timestamp() + INTO_THE_CALL_MS / 1000 - time.time()))
@@ -58,9 +66,14 @@ def _play(pipeline: Pipeline) -> str:
 
 def _see(supervisor: Screen, agent: Screen, call_id: str) -> None:
     expect(supervisor.page.locator("earshot-wall li")).to_have_count(len(CALLS))
+    supervisor.page.set_viewport_size({"width": DESK["width"], "height": 340})
     _shoot(supervisor.page, "wall")
+    supervisor.page.set_viewport_size(DESK)
     supervisor.go(f"#/calls/{call_id}")
     expect(supervisor.page.locator("earshot-transcript [data-utterance]").first).to_be_visible()
+    supervisor.page.get_by_role("button", name="Listen in").click()
+    expect(supervisor.page.get_by_role("button", name="Listening")).to_be_visible()
+    supervisor.page.wait_for_timeout(2_000)
     _shoot(supervisor.page, "call")
     expect(agent.page.locator("earshot-suggestions article").first).to_be_visible()
     agent.page.set_viewport_size(PHONE)

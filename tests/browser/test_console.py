@@ -20,7 +20,7 @@ from services.cli.commands.token import make_token
 from services.cli.domain.transcript import CallLog
 from tests.browser.screens import AXE, UI, Screen, open_screen
 from tests.support import chromium
-from tests.support.conversations import excerpt
+from tests.support.conversations import FOLDER
 from tests.support.pipeline import Pipeline
 from tests.support.tcp_relay import TcpRelay
 
@@ -70,7 +70,7 @@ def crm_page(pipeline: Pipeline) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def notes(pipeline: Pipeline, crm_page: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notes]:
+def notes(pipeline: Pipeline, crm_page: str) -> Iterator[Notes]:
     """The call, from its beginning to its recording."""
 
     def token(role: str, extension_id: str) -> str:
@@ -87,11 +87,11 @@ def notes(pipeline: Pipeline, crm_page: str, tmp_path_factory: pytest.TempPathFa
         for screen in (supervisor, agent, stranger):
             expect(screen.page.get_by_role("status").first).to_have_text("Live")
 
-        audio = excerpt("broadband_outage", tmp_path_factory.mktemp("call"), at_most_ms=45_000)
-        call = pipeline.play(audio, agent=AGENT)
+        call = pipeline.play(FOLDER / "broadband_outage.flac", agent=AGENT)
         made = Notes(supervisor, agent, stranger, crm, call.log)
         try:
             _watch(made, relay)
+            pipeline.simulator.hang_up(call.log.call_id)
             call.wait_until_complete()
             _watch_the_end(made)
             yield made
@@ -114,8 +114,6 @@ def _watch(notes: Notes, relay: TcpRelay) -> None:
     suggestion = notes.agent.page.locator("earshot-suggestions article").last
     suggestion.wait_for()
     notes.suggestion_id = suggestion.get_attribute("data-suggestion") or ""
-    notes.violations["the supervisor's live call"] = notes.supervisor.violations()
-    notes.violations["the agent's own call"] = notes.agent.violations()
     suggestion.get_by_role("button", name="Accept").click()
     expect(desk.locator(f'[data-suggestion="{notes.suggestion_id}"] .accepted')).to_be_visible()
 
@@ -126,6 +124,8 @@ def _watch(notes: Notes, relay: TcpRelay) -> None:
     until(lambda: len(notes.log.finals()) > finals, "words said while the supervisor's page was cut off")
     relay.mend()
     expect(desk.get_by_role("status").first).to_have_text("Live")
+    notes.violations["the supervisor's live call"] = notes.supervisor.violations()
+    notes.violations["the agent's own call"] = notes.agent.violations()
     notes.supervisor.go("#/")
     tile.wait_for()
     notes.violations["the wall"] = notes.supervisor.violations()
@@ -160,7 +160,7 @@ def test_the_wall_shows_whose_call_it_is_and_what_is_heard_of_it(notes: Notes) -
 
 def test_words_appear_while_they_are_said(notes: Notes) -> None:
     lengths = notes.agent.page.evaluate("() => window.lengths")
-    growing = [seen for seen in lengths.values() if len(seen) >= 3]
+    growing = [seen for seen in lengths.values() if len(seen) >= 2 and seen[0] < seen[-1]]
     assert growing, lengths
 
 
@@ -242,9 +242,8 @@ def test_all_can_be_reached_by_keyboard(notes: Notes) -> None:
     page = notes.agent.page
     notes.agent.go("#/")
     page.get_by_role("link", name="Last day").wait_for()
-    page.locator("body").click(position={"x": 5, "y": 400})
     reached = []
-    for _ in range(6):
+    for _ in range(40):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("() => document.activeElement.shadowRoot?.activeElement?.textContent.trim()"))
     assert {"Skip to the content", "My call", "Last day"} <= set(reached)

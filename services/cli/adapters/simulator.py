@@ -32,6 +32,10 @@ class Simulator:
             raise Fatal(f"the simulator does not play it: {reply.json().get('error', reply.status_code)}")
         return str(reply.json()["telephonySessionId"])
 
+    def hang_up(self, call_id: str) -> None:
+        """The customer hangs up now."""
+        self._client.post(f"/sim/calls/{call_id}/hangup").raise_for_status()
+
     def call(self, call_id: str) -> dict[str, Any]:
         """How the call stands."""
         view: dict[str, Any] = self._client.get(f"/sim/calls/{call_id}").json()

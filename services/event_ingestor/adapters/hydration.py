@@ -147,8 +147,8 @@ class Hydrator:
             of_interest = dict.fromkeys([*listed, *self._calls.open()])
             # Calls without a supervisor come before those whose state may have changed.
             for call_id in sorted(of_interest, key=lambda call_id: self._calls.changes(call_id) > 0):
-                if calls >= AT_ONCE and self._deaf() and self._calls.changes(call_id):
-                    break  # the list forgets calls two minutes after their end: it comes before what is known
+                if calls >= AT_ONCE and self._calls.changes(call_id) and (self._deaf() or self._wanted.is_set()):
+                    break  # the list, which forgets calls two minutes after their end, comes before what is known
                 if calls >= AT_ONCE:
                     await asyncio.sleep(PACE_S)
                 calls += 1

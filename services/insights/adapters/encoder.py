@@ -31,7 +31,8 @@ TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f41157
 DIMENSIONS, LAYERS, HEADS, LONGEST_TOKENS = 384, 6, 12, 256
 CONVERSION = f"minilm-{WEIGHTS_SHA256[:12]}-int8-1"
 """Name of the converted model in the work folder; its number changes with the conversion."""
-BATCH = 32
+BATCH = 8
+"""Texts at once: a question waits at most for so many while the knowledge base is read anew."""
 
 
 class MiniLmEncoder:

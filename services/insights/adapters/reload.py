@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import structlog
 from prometheus_client import Counter, Gauge
 
@@ -15,7 +16,7 @@ from services.insights.adapters.knowledge_folder import SAMPLE_KNOWLEDGE, finger
 from services.insights.adapters.rules_file import PACKAGED_RULES, load_rules
 from services.insights.domain.articles import Passage
 from services.insights.domain.knowledge import Knowledge
-from services.insights.domain.retrieval import Embedder, HybridIndex
+from services.insights.domain.retrieval import Embedder, HybridIndex, Matrix
 
 log = structlog.get_logger()
 RELOADS = Counter("earshot_insights_reloads_total", "Times a changed file was read.", ["what", "outcome"])
@@ -24,6 +25,28 @@ VALID = Gauge(
 )
 PASSAGES = Gauge("earshot_insights_passages", "Passages of the knowledge base.")
 RULES = Gauge("earshot_insights_rules", "Rules in use.")
+
+
+class RememberingEmbedder:
+    """Implements Embedder: what was embedded for the last index is not embedded again for the next."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._known: dict[str, Matrix] = {}
+        self._used: dict[str, Matrix] = {}
+
+    def embed(self, texts: Sequence[str]) -> Matrix:
+        """One row a text."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known and text not in self._used]
+        made = dict(zip(new, self._embedder.embed(new), strict=True)) if new else {}
+        for text in texts:
+            if text not in self._used:
+                self._used[text] = made[text] if text in made else self._known[text]
+        return np.stack([self._used[text] for text in texts])
+
+    def forget_unused(self) -> None:
+        """After an index is built: keep what it took."""
+        self._known, self._used = self._used, {}
 
 
 class Files:
@@ -36,6 +59,7 @@ class Files:
         self._url = knowledge_url
         self._rules = rules_file or PACKAGED_RULES
         self._embedder = embedder
+        self._for_index = RememberingEmbedder(embedder)
         self._seen = {"knowledge": fingerprint(self._folder), "rules": fingerprint(self._rules)}
 
     def read(self, knowledge: Callable[[HybridIndex], Knowledge]) -> Knowledge:
@@ -77,7 +101,9 @@ class Files:
     def _index(self) -> HybridIndex:
         passages: tuple[Passage, ...] = read_folder(self._folder, self._url)
         PASSAGES.set(len(passages))
-        return HybridIndex(passages, self._embedder)
+        index = HybridIndex(passages, self._embedder, embed_articles=self._for_index)
+        self._for_index.forget_unused()
+        return index
 
 
 async def follow(files: Files, get: Callable[[], Knowledge], put: Callable[[Knowledge], None], every_s: float) -> None:

@@ -156,7 +156,6 @@ class CallRow:
     dynamics_at_ms: int = 0
     handed_on_from: str = ""
     handed_on: Digest | None = None
-    transferred: bool = False
     transferred_to: str = ""
     pending: tuple[Pending, ...] = ()
     summed_up: bool = False

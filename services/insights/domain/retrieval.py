@@ -10,7 +10,7 @@ confidence is a logistic regression on four measures, fitted on the part of the 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -101,8 +101,10 @@ class HybridIndex:
     """An index over passages; immutable once built. Building embeds every passage, its headings and sentences."""
 
     def __init__(
-        self, passages: Sequence[Passage], embedder: Embedder, *, calibration: Calibration | None = None
-    ) -> None:
+        self, passages: Sequence[Passage], embedder: Embedder, *, calibration: Calibration | None = None,
+        embed_articles: Embedder | None = None,
+    ) -> None:  # fmt: skip
+        """`embed_articles` stands in for `embedder` while the index is built."""
         self._passages = tuple(passages)
         self._embedder = embedder
         self._calibration = calibration or Calibration()
@@ -112,10 +114,9 @@ class HybridIndex:
         sources = list(dict.fromkeys(passage.source for passage in self._passages))
         self._article = np.array([sources.index(passage.source) for passage in self._passages], dtype=np.int64)
         if self._passages:
-            self._embed_all(sources)
+            self._embed_all(sources, (embed_articles or embedder).embed)
 
-    def _embed_all(self, sources: Sequence[str]) -> None:
-        embed = self._embedder.embed
+    def _embed_all(self, sources: Sequence[str], embed: Callable[[Sequence[str]], Matrix]) -> None:
         self._whole = embed([f"{p.title}. {p.section}. {p.text}" for p in self._passages])
         self._headings = embed([f"{p.title}: {p.section}" for p in self._passages])
         self._sections = embed([p.section or p.title for p in self._passages])

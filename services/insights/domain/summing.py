@@ -66,7 +66,7 @@ def tell_so_far(row: CallRow, now: datetime, cause: str, every_ms: int) -> tuple
 def hand_on(row: CallRow, peer_call_id: str, now: datetime, cause: str) -> tuple[CallRow, Outputs]:
     """The call is transferred: whoever takes it over reads what has been, in the call that it goes on in too."""
     peer = peer_call_id if peer_call_id != row.call_id else ""
-    row = replace(row, transferred=True, transferred_to=peer or row.transferred_to)
+    row = replace(row, transferred_to=peer or row.transferred_to)
     digest = replace(digest_of(row), result="transferred")
     learned = Learned(
         insight_id=f"{row.call_id}/{cause}/summary", kind="summary", at=now, digest=digest, for_transfer=True

@@ -8,6 +8,7 @@ the row, with the time by which an answer is missed.
 from __future__ import annotations
 
 import asyncio
+import functools
 import queue
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -54,9 +55,9 @@ class DaemonThreads:
             try:
                 result = function()
             except Exception as error:  # noqa: BLE001 - handed to whoever awaits
-                _hand_over(loop, future, None, error)
+                _hand_over(loop, future, functools.partial(future.set_exception, error))
             else:
-                _hand_over(loop, future, result, None)
+                _hand_over(loop, future, functools.partial(future.set_result, result))
 
         self._jobs.put(job)
         return await future
@@ -66,19 +67,13 @@ class DaemonThreads:
             self._jobs.get()()
 
 
-def _hand_over(
-    loop: asyncio.AbstractEventLoop, future: asyncio.Future[ResultT], result: ResultT | None, error: Exception | None
-) -> None:
-    def settle() -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
+def _hand_over(loop: asyncio.AbstractEventLoop, future: asyncio.Future[ResultT], settle: Callable[[], None]) -> None:
+    def unless_done() -> None:
+        if not future.done():
+            settle()
 
     if not loop.is_closed():
-        loop.call_soon_threadsafe(settle)
+        loop.call_soon_threadsafe(unless_done)
 
 
 class Requests:

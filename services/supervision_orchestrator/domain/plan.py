@@ -19,7 +19,7 @@ from services.supervision_orchestrator.domain.call import (
     Phase,
     Target,
 )
-from services.supervision_orchestrator.domain.effects import PublishFact, ReadSession, Supervise
+from services.supervision_orchestrator.domain.effects import PublishFact, ReadSession, Role, Supervise
 from services.supervision_orchestrator.domain.inputs import (
     ReadFailed,
     SessionGone,
@@ -294,12 +294,13 @@ def _want_parties(turn: Turn) -> None:
         customer_party_id=other.party_id,
         direction="internal" if other.extension_id else state.direction,
     )
-    for party_id, role in ((state.agent_party_id, "agent"), (other.party_id, "customer")):
+    parties: tuple[tuple[str, Role], ...] = ((state.agent_party_id, "agent"), (other.party_id, "customer"))
+    for party_id, role in parties:
         known = turn.state.target(party_id)
         if known is None:
-            turn.put_target(Target(party_id=party_id, role=role, due=turn.now))  # type: ignore[arg-type]
+            turn.put_target(Target(party_id=party_id, role=role, due=turn.now))
         elif known.phase is Phase.RELEASED:
-            revive(turn, replace(known, role=role))  # type: ignore[arg-type]
+            revive(turn, replace(known, role=role))
 
 
 def _want_session(turn: Turn) -> None:

@@ -98,7 +98,7 @@ class _Parting:
 
 
 class ChunkHandler:
-    """A ``Handler`` of the consume loop that also ``RemembersProgress``."""
+    """A ``Handler`` of the consume loop that also ``RemembersProgress`` and ``FollowsEnds``."""
 
     def __init__(
         self,

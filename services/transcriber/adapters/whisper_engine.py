@@ -161,9 +161,12 @@ class WhisperEngine:
         ]
 
     def _trusted(self, samples: Samples, request: RecognitionRequest, look: _Look, tail: States) -> Recognition:
-        """What was heard, once it deserves trust: else it is heard again on a longer window, or on the full one."""
+        """What was heard, once it deserves trust: a final is heard again on a longer window, or on the full one.
+
+        A partial is left out instead: the next one follows soon, and a full window costs as much as ten.
+        """
         if _suspicious(look, request):
-            return self._full(samples, request)
+            return Recognition() if request.quality is Quality.PARTIAL else self._full(samples, request)
         if request.quality is Quality.FINAL and look.decode.score < UNSURE:
             (second,) = self._look([samples], [request], tail, SECOND_WINDOW_S)
             if not _suspicious(second, request):

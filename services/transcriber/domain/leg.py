@@ -295,8 +295,6 @@ class LegStream:
     def _revise(
         self, spoken: Spoken, recognition: Recognition, job: DecodeJob, wall_ms: int, out: list[Effect]
     ) -> None:
-        if job.kind is Kind.PARTIAL:
-            spoken.stabilizer.take(recognition.words)
         if self._ghost(spoken, recognition):
             return
         spoken.language = self._redaction.language = recognition.language

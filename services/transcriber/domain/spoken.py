@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.transcriber.domain.endpointing import FRAME_MS, Cause, Ended
 from services.transcriber.domain.guards import is_ghost
 from services.transcriber.domain.recognition import Recognition
 from services.transcriber.domain.redaction import SafeText, TimedWord
-from services.transcriber.domain.stability import Stabilizer, plain
 from services.transcriber.domain.transcript import Foothold
 from services.transcriber.domain.word_times import snap_to_voice
 
@@ -27,7 +26,6 @@ class Spoken:
     foothold: Foothold
     gap_ms: int = 0
     revision: int = 0
-    stabilizer: Stabilizer = field(default_factory=Stabilizer)
     partial_end_ms: int = 0
     partial_pending: bool = False
     speculated_ms: int | None = None
@@ -62,3 +60,8 @@ class Spoken:
         last = plain(safe.words[-1].text) if safe.words else ""
         stopped = self.ended is not None and self.ended.cause in (Cause.SILENCE, Cause.LEG_END)
         return stopped and last not in _UNFINISHED
+
+
+def plain(word: str) -> str:
+    """A word without its case and punctuation, for comparison."""
+    return "".join(c for c in word.lower() if c.isalnum())

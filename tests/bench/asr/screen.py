@@ -41,7 +41,7 @@ class Screen:
         if isinstance(record, Utterance):
             if record.is_final:
                 self.finals.append(record)
-            words = tuple(word.text for word in record.words)
+            words = tuple(record.spoken_text.split()) or tuple(word.text for word in record.words)
             self.seen[record.leg_id].append(Shown(self._now_ms(), record.utterance_id, record.is_final, words))
 
     def publish_value(self, topic: Topic[Any], key: str, value: bytes | None, *, event_id: str) -> None:

@@ -2,8 +2,9 @@
 
 Environment: DATA, a folder of WAV or FLAC with text (else the repository's conversations); MODELS, such as `tiny.en`;
 PEERS, the virtual environment of WhisperLive and WhisperLiveKit; SERVERS, which of them (empty: none); PARTS of
-offline, streaming and load; SECONDS, of real time a step; LEGS and PEER_LEGS, the steps of the load. Everything runs on the first of the cores that this process may
-use. What one run leaves out, the results keep from the runs before.
+offline, streaming, virtual_load and load; SECONDS, of real time a step; LEGS and PEER_LEGS, the steps of the load.
+Everything runs on the first of the cores that this process may use. What one run leaves out, the results keep from the
+runs before.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ SHOW_ALL = ",".join(f"{secret.value}=keep" for secret in Secret)
 STEPS = {"tiny.en": (16, 24, 32, 40, 48, 56, 64, 72, 80), "base": (8, 12, 16, 20, 24, 28, 32)}
 PEER_STEPS = (1, 2, 3, 4, 6, 8)
 QUIET_LEGS = 4
-PARTS = ("offline", "streaming", "load")
+VIRTUAL_STEPS = (24, 32, 40)
+PARTS = ("offline", "streaming", "virtual_load", "load")
 
 
 def measure() -> dict[str, Any]:
@@ -93,6 +95,8 @@ def _model(model: str, found: Sequence[Call], seconds: int, parts: Sequence[str]
         figures["offline_full_windows"] = _offline(model, found)
     if "streaming" in parts:
         figures["streaming"] = _streaming(load_engine(model, stage=stages.stage), stages, found)
+    if "virtual_load" in parts and any(leg.words for leg in legs_of(found)):
+        figures["virtual_load"] = [_virtual(model, found, legs, seconds) for legs in steps("LEGS", VIRTUAL_STEPS)]
     if "load" in parts and any(leg.words for leg in legs_of(found)):
         figures |= _load(
             steps("LEGS", STEPS.get(model, STEPS["base"])),
@@ -140,6 +144,15 @@ def _streaming(engine: WhisperEngine, stages: Stages, found: Sequence[Call]) -> 
         },
         "full_windows": sum(run.pool.full_windows for run in runs),
     }
+
+
+def _virtual(model: str, found: Sequence[Call], legs: int, seconds: int) -> dict[str, Any]:
+    """One load in virtual time: what one core would show if it had nothing else to do; see ``virtual``."""
+    run = VirtualRun(load_engine(model), TranscriberSettings())
+    feed = Feed(found, legs=legs, until_ms=seconds * 1000)
+    run.play(feed)
+    shown = sight(feed.playing, run.screen.seen, from_ms=5_000, until_ms=seconds * 1000)
+    return {"legs": legs, **shown.figures(), "core": round(run.busy_s / seconds, 3)}
 
 
 def _peer(name: str, seconds: int) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from tests.bench.assist.labelled_turns import labelled_turns
 from tests.support.brokers import describe, running_broker
 from tests.support.ports import free_port
 
-ROUNDS = 5
+ROUNDS = 2
 PER_S = 40
 WAIT_S = 60.0
 PARTITIONS = 4

@@ -106,6 +106,7 @@ CONSTANTS: Mapping[str, Mapping[str, float]] = {
         "RETRY_MS": 50,
         "LONGEST_RETRY_MS": 200,
         "PACE_S": 0.01,
+        "SETTLE_S": 0.03,
     },
     "services.event_ingestor.app": {"MS_PER_MEDIUM_REQUEST": 20, "ROSTER_RETRY_MS": 100},
     "services.chassis.ringcentral.login": {"MARGIN_S": 0},

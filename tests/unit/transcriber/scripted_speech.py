@@ -138,11 +138,13 @@ class Session:
 
     def __init__(
         self, engine: ScriptedEngine, *, mark: LegMark | None = None, rules: EndpointRules | None = None,
-        detector: LoudnessDetector | None = None,
+        detector: LoudnessDetector | None = None, languages: Sequence[str] = ("en",),
     ) -> None:  # fmt: skip
         self.engine = engine
         self.detector = detector or LoudnessDetector()
-        self.leg = LegStream(IDENTITY, self.detector, rate_hz=RATE_HZ, rules=rules or EndpointRules(), mark=mark)
+        self.leg = LegStream(
+            IDENTITY, self.detector, rate_hz=RATE_HZ, rules=rules or EndpointRules(), languages=languages, mark=mark
+        )
         self.queue = DecodeQueue()
         self.out: list[Transcript | LegFinished] = []
         self.now_ms = 0

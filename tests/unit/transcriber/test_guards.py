@@ -10,7 +10,6 @@ from services.transcriber.domain.endpointing import Anchor
 from services.transcriber.domain.guards import is_ghost, loop_start, repeats, suspicious, token_limit
 from services.transcriber.domain.progress import NOTE_BYTES, PartitionMarks, read_note
 from services.transcriber.domain.recognition import RecognizedWord
-from services.transcriber.domain.stability import Stabilizer
 from services.transcriber.domain.transcript import Foothold, LegMark
 from services.transcriber.domain.word_times import snap_to_voice
 
@@ -68,16 +67,6 @@ def test_words_shrink_to_where_there_is_a_voice() -> None:
 def test_word_times_stay_in_order_and_no_word_is_empty() -> None:
     words = snap_to_voice([RecognizedWord("a", 100, 90, 0.9), RecognizedWord("b", 80, 100, 0.9)], [])
     assert [(w.start_ms, w.end_ms) for w in words] == [(100, 140), (140, 180)]
-
-
-def test_what_two_hypotheses_agree_on_is_forced_less_the_last_words() -> None:
-    stabilizer = Stabilizer()
-    stabilizer.take(_words("I would like to pay"))
-    assert stabilizer.prefix == ""
-    stabilizer.take(_words("I would like to bay the bill"))
-    assert stabilizer.prefix == "I would"
-    stabilizer.take(_words("Hello"))
-    assert stabilizer.prefix == "I would"
 
 
 def test_marks_survive_the_commit() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.chassis.errors import Transient
 from services.transcriber.domain.chunks import LegChunk, Role
+from services.transcriber.domain.recognition import Recognition, RecognitionRequest
 from services.transcriber.domain.transcript import LegMark, LegStatus, Transcript
 from tests.unit.transcriber.scripted_speech import (
     IDENTITY,
@@ -260,3 +261,26 @@ def _told(transcript: Transcript) -> tuple[object, ...]:
 def _renumbered(script: Script, from_word: int) -> bytes:
     """The audio of a script whose first words were said before."""
     return Script(["-"] * from_word + script.words, [(0, 0)] * from_word + script.spoken, script.at_ms).pcm16()
+
+
+class Polyglot(ScriptedEngine):
+    """Hears French in what is long, English in what is short, unless it is told."""
+
+    def recognize(self, request: RecognitionRequest) -> Recognition:
+        heard = super().recognize(request)
+        guess = "fr" if request.duration_ms > 2_000 else "en"
+        return replace(heard, language=request.language or guess, language_probability=0.0 if request.language else 0.9)
+
+
+def test_a_leg_keeps_the_language_of_its_first_seconds() -> None:
+    script = Script().pause(500).say("oui", word_ms=300).pause(1_000)
+    script.say("je voudrais savoir ou est mon colis", word_ms=300).pause(1_000).say("okay").pause(1_000)
+    session = Session(Polyglot(script.words), languages=("en", "fr")).hear(chunks_of(script.pcm16(), [200]))
+    assert [t.language for t in session.finals] == ["en", "fr", "fr"]
+    assert [r.language for r in session.engine.requests][-1] == "fr"
+
+
+def test_one_language_is_told_to_the_engine() -> None:
+    session = Session(Polyglot(TALK.words), languages=("fr",)).hear(chunks_of(TALK.pcm16(), [200]))
+    assert {r.language for r in session.engine.requests} == {"fr"}
+    assert {t.language for t in session.finals} == {"fr"}

@@ -18,6 +18,9 @@ import "./talk-share.js";
 import "./timeline-view.js";
 import "./transcript-view.js";
 
+const LOOK_AGAIN_MS = 3_000;
+const LOOKS_FOR_MORE = 10;
+
 /** A finished call: summary, transcript, and its recording, which the transcript follows. */
 @customElement("earshot-record")
 export class RecordView extends LitElement {
@@ -206,12 +209,25 @@ export class RecordView extends LitElement {
     const { callId } = this;
     [this.call, this.trouble, this.source, this.atMs] = [null, "", "", 0];
     try {
-      const call = fromWire(await this.gateway.call(callId));
-      const source = call.recording ? await this.gateway.recording(callId).catch(() => "") : "";
-      if (callId === this.callId) [this.call, this.source] = [call, source];
+      await this.fetch(callId);
+      for (let look = 0; look < LOOKS_FOR_MORE && this.lacks(callId); look += 1) {
+        await new Promise((then) => setTimeout(then, LOOK_AGAIN_MS));
+        if (this.lacks(callId)) await this.fetch(callId);
+      }
     } catch (error) {
-      if (callId === this.callId)
+      if (callId === this.callId && !this.call)
         this.trouble = error instanceof Unanswered && error.status === 404 ? "missing" : "unanswered";
     }
+  }
+
+  /** Whether the shown call still waits for its summary or its recording: both come a little after its end. */
+  private lacks(callId: string): boolean {
+    return callId === this.callId && this.isConnected && !(this.call?.summary && this.source);
+  }
+
+  private async fetch(callId: string): Promise<void> {
+    const call = fromWire(await this.gateway.call(callId));
+    const source = call.recording ? this.source || (await this.gateway.recording(callId).catch(() => "")) : "";
+    if (callId === this.callId) [this.call, this.source] = [call, source];
   }
 }

@@ -134,12 +134,18 @@ export class SuggestionList extends LitElement {
     const past = told?.action === "dismissed" || (!decided && late);
     return html`<article class=${past ? "past" : ""} data-suggestion=${suggestion.suggestion_id}>
       ${suggestion.title ? html`<h3>${suggestion.title}</h3>` : nothing}
-      <p class="text">${suggestion.text}</p>
+      ${this.text(suggestion)}
       ${suggestion.citations.map((citation) => this.citation(citation, suggestion))}
       <div class="buttons">
         ${decided ? this.verdict(told.action, told.reason) : this.buttons(suggestion, late)}
       </div>
     </article>`;
+  }
+
+  /** Where the passage that it is taken from says the same and more, that alone. */
+  private text(suggestion: Suggestion) {
+    const quoted = suggestion.citations.some((citation) => citation.passage.includes(suggestion.text));
+    return quoted ? nothing : html`<p class="text">${suggestion.text}</p>`;
   }
 
   private verdict(action: FeedbackAction, reason: string | undefined) {
@@ -168,12 +174,12 @@ export class SuggestionList extends LitElement {
     const full = citation.section ? `${name}, ${citation.section}` : name;
     const source = suggestion.source_utterance_ids?.[0] ?? "";
     const heard = this.call.utterances.get(source);
-    return html`${citation.passage === suggestion.text
-        ? nothing
+    return html`${citation.passage.includes(suggestion.text)
+        ? html`<p class="text">${citation.passage}</p>`
         : html`<blockquote>${citation.passage}</blockquote>`}
       <p class="source">
         From ${link ? html`<a href=${link} target="_blank" rel="noopener noreferrer">${full}</a>` : full}${heard
-          ? html`, on what was said at
+          ? html` · said at
               <button @click=${() => this.fire("point", source)}>${clock(heard.start_ms)}</button>`
           : nothing}
       </p>`;
