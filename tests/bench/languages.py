@@ -19,16 +19,18 @@ import soundfile
 
 from services.cli.domain.accuracy import bare
 from services.transcriber.adapters.whisper_engine import WhisperEngine
+from services.transcriber.app import load_engine
 from services.transcriber.config import TranscriberSettings
 from services.transcriber.domain.formatting.row import Row, written
 from services.transcriber.domain.formatting.writing import RULES
-from tests.bench.asr.engines import load_engine, missing
+from tests.bench.asr.engines import missing
 from tests.bench.asr.feed import Feed
 from tests.bench.asr.material import Call, Leg
 from tests.bench.asr.virtual import VirtualRun
 from tests.support.noises import telephone
 
 MODEL = "base"
+SETTINGS = TranscriberSettings(model_name=MODEL, languages="")
 PROMPTS = Path("/usr/share/asterisk/sounds")
 RATE_HZ = 8_000
 PROMPTS_EACH = 25
@@ -51,7 +53,8 @@ def measure() -> dict[str, Any]:
     folders = {path.name[:2]: path for path in sorted(_prompts().glob("[a-z][a-z]_*")) if path.is_dir()}
     if "fr" not in folders:
         return out | {"skipped": f"no prompts in {_prompts()} (Debian: asterisk-core-sounds-fr-wav and -es, -it, -en)"}
-    engine = load_engine(MODEL)
+    engine = load_engine(SETTINGS)
+    assert isinstance(engine, WhisperEngine)
     out["detected"] = {language: _detected(engine, language, folder) for language, folder in folders.items()}
     out["french_dates"] = _dates(engine, folders["fr"] / "digits")
     return out
@@ -111,8 +114,7 @@ def _finals(engine: WhisperEngine, sound: np.ndarray[Any, Any]) -> tuple[str, li
     """The language that most words were taken for, and the finals' texts."""
     pcm16 = telephone(np.concatenate([_pause(300), sound, _pause(800)]))
     leg = Leg(name="prompt", role="customer", pcm16=pcm16, text="")
-    settings = TranscriberSettings(TRANSCRIBER_MODEL_NAME=MODEL, TRANSCRIBER_LANGUAGES="")
-    run = VirtualRun(engine, settings)
+    run = VirtualRun(engine, SETTINGS)
     run.play(Feed([Call("prompt", (leg,))], legs=1, until_ms=leg.duration_ms, runs_on=False, from_start=True))
     records = [record for record in run.screen.finals if record.text]
     languages = Counter[str]()
