@@ -71,6 +71,7 @@ for name in "${services[@]}"; do
     say "$name is ready"
 done
 say "playing the call"
+mkdir -p "$(dirname "$logs")"
 PROFILE=tools compose run --rm --no-deps -T cli demo --once --against http://ringcentral-sim:8090 2>"$logs.err" ||
     { tail -5 "$logs.err" >&2; fail "the call through the containers; logs in $logs"; }
 rm -f "$logs.err"
