@@ -38,7 +38,8 @@ class Hearing:
         self._offsets: deque[tuple[int, int, int]] = deque()
         self._framed_ms = 0
         self._wall_minus_media_ms = 0
-        self._first, self._follows = True, False
+        self._first = True
+        self._before_ms: int | None = None
         self._first_skew_ms = mark.skew_ms
         self._ahead: list[Boundary] = []
         self._since_ms = 0
@@ -94,9 +95,10 @@ class Hearing:
             self._restart(placed.start_ms)
         elif self._first and gap_ms < FRAME_MS:
             # Either the grid's frame begins before the audio does, or the anchor lies within a short gap.
-            if self._follows:
+            follows = self._before_ms is not None and placed.start_ms - self._before_ms < self._rules.silence_ms
+            if follows:
                 self._missed(placed.start_ms - max(self._timeline.end_ms, self._since_ms))
-            self._timeline.fill(gap_ms, missed=self._follows)
+            self._timeline.fill(gap_ms, missed=follows)
         elif gap_ms >= self._rules.silence_ms:
             yield from self.close(Cause.GAP)
             self._missed(self._newly_missing_ms(placed.start_ms))
@@ -110,8 +112,8 @@ class Hearing:
         self._offsets.append((chunk.offset, placed.start_ms, skew_ms + placed.skew_ms))
         self._first = self._first and not placed.pcm16
         if self._first:
-            chunk_end_ms = chunk.media_time_ms + skew_ms + len(chunk.pcm16) // 2 * 1000 // self._timeline.rate_hz
-            self._follows = chunk_end_ms > self._timeline.end_ms - self._rules.silence_ms + FRAME_MS
+            end_ms = chunk.media_time_ms + skew_ms + len(chunk.pcm16) // 2 * 1000 // self._timeline.rate_hz
+            self._before_ms = max(end_ms, end_ms if self._before_ms is None else self._before_ms)
         yield from self._frames()
 
     def close(self, cause: Cause) -> Iterator[Boundary]:

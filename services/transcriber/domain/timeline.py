@@ -72,12 +72,13 @@ class Timeline:
     def missing_ms(self, anchor: Anchor) -> int:
         """How much of what is held from an anchor on was filled in for audio that is missing.
 
-        The last of a hole, less than a frame, counts as missing before: there a successor pads its first frame.
+        Of a hole that began in the pre-roll, the last counts as missing before where it is less than a frame: there a
+        successor cannot tell it from the padding of a frame.
         """
         since_ms = anchor.at_ms
-        behind_ms = since_ms if anchor.pre_roll_ms else since_ms + 1
+        split_ms = since_ms if anchor.pre_roll_ms else 0
         parts = ((start, stop - max(start, since_ms)) for start, stop, missed in self._holes if missed)
-        return sum(ms for start, ms in parts if ms >= (1 if start >= behind_ms else FRAME_MS))
+        return sum(ms for start, ms in parts if ms >= (1 if start >= split_ms else FRAME_MS))
 
     def heard_ms(self, since_ms: int) -> int:
         """How much audio is held from ``since_ms`` on; negative where that is still to come."""
