@@ -30,7 +30,12 @@ log = structlog.get_logger()
 TOKEN_PATH = "/restapi/oauth/token"
 REVOKE_PATH = "/restapi/oauth/revoke"
 WSTOKEN_PATH = "/restapi/oauth/wstoken"
-AUTH_GROUP = {route("POST", TOKEN_PATH): "auth", route("POST", WSTOKEN_PATH): "auth"}
+SUBSCRIPTION_PATH = "/restapi/v1.0/subscription/"
+KNOWN_GROUPS = {
+    route("POST", TOKEN_PATH): "auth",
+    route("POST", WSTOKEN_PATH): "auth",
+    route("POST", SUBSCRIPTION_PATH): "medium",
+}
 
 
 class RingCentralClient:
@@ -62,7 +67,7 @@ class RingCentralClient:
             name="Earshot",
         )
         self._penalties = Penalties(
-            self._clock, AUTH_GROUP, default_ms=settings.ringcentral_penalty_ms, file=self._penalty_file(settings)
+            self._clock, KNOWN_GROUPS, default_ms=settings.ringcentral_penalty_ms, file=self._penalty_file(settings)
         )
         self._login = Login(
             self._log_in,
@@ -101,6 +106,15 @@ class RingCentralClient:
     def websocket_token(self) -> dict[str, Any]:
         """`{"uri", "ws_access_token", "expires_in"}` for one WebSocket connection; both are secret together."""
         return self.post(WSTOKEN_PATH)
+
+    def held_ms(self, method: str, path: str) -> int:
+        """How long a penalty forbids this request, for those that take another way than this client."""
+        return self._penalties.remaining_ms(route(method, path))
+
+    def punished(self, group: str, retry_after_ms: int) -> None:
+        """A request that took another way was refused with 429."""
+        told = {"Retry-After": str(retry_after_ms / 1000)} if retry_after_ms else {}
+        self._penalties.punish({"X-Rate-Limit-Group": group, **told})
 
     def owner_id(self) -> str:
         """The extension that the credentials belong to, as the login told; "" when it did not."""

@@ -22,6 +22,7 @@ from services.event_ingestor.domain.filters import Filters, session_filters
 OPEN_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
 SUBSCRIPTION_PATH = "/restapi/v1.0/subscription/"
+SUBSCRIPTION_GROUP = "medium"
 _quiet = logging.getLogger("earshot.websocket")
 _quiet.setLevel(logging.CRITICAL)
 
@@ -102,6 +103,14 @@ class Gateway:
         self._ping_s = ping_ms / 1000
         self._filters = filters
         self._budget = budget or AuthBudget()
+
+    def held_ms(self) -> int:
+        """How long no subscription may be asked for: the penalty is the identity's, whatever way requests take."""
+        return self._client.held_ms("POST", SUBSCRIPTION_PATH)
+
+    def punished(self, retry_after_ms: int) -> None:
+        """A subscription was refused with 429: nothing else of its group is sent meanwhile either."""
+        self._client.punished(SUBSCRIPTION_GROUP, retry_after_ms)
 
     async def open(self, wsc: str) -> GatewaySocket:
         """A socket, recovering the connection of `wsc` unless that is "". Raises NotOpened."""

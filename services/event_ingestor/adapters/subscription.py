@@ -39,7 +39,7 @@ from services.event_ingestor.domain.connection_model import (
     Watch,
     Woken,
 )
-from services.event_ingestor.domain.frames import parse
+from services.event_ingestor.domain.frames import Reply, parse
 
 log = structlog.get_logger()
 QUEUED_FRAMES = 256
@@ -115,7 +115,10 @@ class Subscription:
         if not isinstance(happened, str | bytes):
             return happened
         try:
-            return Came(parse(happened))
+            frame = parse(happened)
+            if isinstance(frame, Reply) and frame.status == 429:
+                self._gateway.punished(frame.retry_after_ms)
+            return Came(frame)
         except Poison as poison:
             raw = happened.encode() if isinstance(happened, str) else happened
             await unhurried(self._events.unreadable, raw, poison)
@@ -131,6 +134,11 @@ class Subscription:
             case Open(wsc):
                 self._reader = asyncio.create_task(self._read(wsc), name="websocket")
             case Subscribe(message_id, extensions):
+                held_ms = self._gateway.held_ms()
+                if held_ms:  # RingCentral would only begin the penalty anew
+                    held = Reply(message_id=message_id, status=429, wsc=None, retry_after_ms=held_ms)
+                    await self._step(Came(held))
+                    return
                 log.info("subscribing", extensions=len(extensions))
                 if self._socket is not None:
                     await self._socket.subscribe(message_id, extensions)

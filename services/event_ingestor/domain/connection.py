@@ -214,8 +214,12 @@ def _replied(state: Connection, pending: Pending, reply: Reply, now_ms: int) -> 
     if not 200 <= reply.status < 300:
         wait_ms = max(RESUBSCRIBE_MS[min(state.refusals, len(RESUBSCRIBE_MS) - 1)], reply.retry_after_ms)
         waiting = replace(state, refusals=state.refusals + 1, subscribe_at_ms=now_ms + wait_ms)
-        down = Down(f"subscription refused: {reply.status} {reply.error_code}".rstrip())
-        return waiting, (down, Refused(len(pending.extensions), reply.status, reply.error_code))
+        reason = f"subscription refused: {reply.status} {reply.error_code}".rstrip()
+        told = (Down(reason), Refused(len(pending.extensions), reply.status, reply.error_code))
+        if reply.status != 401:
+            return waiting, told
+        closing, effects = _closing(replace(waiting, wsc=None), reason)  # the token that opened it is dead
+        return closing, (*told, *effects)
     disabled = unserved(pending.extensions, reply.covered, reply.disabled)
     live = replace(
         state,

@@ -152,6 +152,22 @@ def test_a_refused_login_is_held_back_then_tried_again():
     assert client.get(EXTENSIONS) == {"ok": True}
 
 
+def test_requests_that_take_another_way_share_the_penalties():
+    clock, subscription = FakeClock(), "/restapi/v1.0/subscription/"
+    groups = reply(200, headers={"X-Rate-Limit-Group": "medium"})
+    fake = FakeRingCentral(groups, reply(429, headers={"X-Rate-Limit-Group": "medium", "Retry-After": "60"}))
+    client = client_of(fake, clock)
+    client.get(EXTENSIONS)
+    client.punished("medium", 5_000)
+    assert (client.held_ms("POST", subscription), refused(lambda: client.get(EXTENSIONS)).retry_after_ms) == (
+        5_000,
+    ) * 2
+    clock.advance_ms(5_000)
+    assert client.held_ms("POST", subscription) == 0
+    refused(lambda: client.get(EXTENSIONS))
+    assert client.held_ms("POST", subscription) == 60_000
+
+
 def test_a_penalty_outlives_the_process_where_there_is_a_folder_for_it(tmp_path: Path):
     clock, limited = FakeClock(), reply(429, headers={"Retry-After": "60", "X-Rate-Limit-Group": "light"})
     refused(lambda: client_of(FakeRingCentral(limited), clock, tmp_path).get(EXTENSIONS))

@@ -243,6 +243,18 @@ def test_a_refused_subscription_is_repeated_on_the_same_connection():
     assert [type(effect) for effect in effects] == [Subscribe]
 
 
+def test_a_connection_whose_token_was_killed_is_given_up():
+    played = Played()
+    played.hear(Watch(AGENTS))
+    played.wait()
+    played.greet()
+    refusal = Reply(message_id="m1", status=401, wsc=None, error_code="OAU-213")
+    reason = "subscription refused: 401 OAU-213"
+    assert played.frame(refusal) == (Down(reason), Refused(len(AGENTS), 401, "OAU-213"), Close(reason))
+    played.hear(Lost())
+    assert played.wait() == (Open(""),)
+
+
 def test_silence_after_opening_or_after_a_request_closes():
     greeting = Played()
     greeting.hear(Watch(AGENTS))

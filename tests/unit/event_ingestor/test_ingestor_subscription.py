@@ -30,6 +30,7 @@ class ScriptedSocket:
     def __init__(self, disabled: list[dict[str, str]]) -> None:
         self.lines: asyncio.Queue[str | None] = asyncio.Queue()
         self.disabled = disabled
+        self.subscribed = 0
         self.say({"type": "ConnectionDetails", "status": 200, "wsc": {"token": "A", "sequence": 1}}, {})
 
     def say(self, *frame: object) -> None:
@@ -40,6 +41,7 @@ class ScriptedSocket:
             yield line
 
     async def subscribe(self, message_id: str, extensions: frozenset[str]) -> None:
+        self.subscribed += 1
         reply = {"type": "ClientRequest", "messageId": message_id, "status": 200}
         self.say(reply, {"disabledFilters": self.disabled})
 
@@ -55,6 +57,14 @@ class ScriptedGateway:
         self.disabled = disabled or []
         self.cursors: list[str] = []
         self.sockets: list[ScriptedSocket] = []
+        self.holds: list[int] = []
+        self.penalties: list[int] = []
+
+    def held_ms(self) -> int:
+        return self.holds.pop(0) if self.holds else 0
+
+    def punished(self, retry_after_ms: int) -> None:
+        self.penalties.append(retry_after_ms)
 
     async def open(self, wsc: str) -> GatewaySocket:
         self.cursors.append(wsc)
@@ -125,6 +135,19 @@ async def test_bad_frames_and_bad_notifications_are_dead_lettered_and_the_stream
     assert [poison.reason for _, poison in stage.publisher.dead_letters] == ["bad_frame", "bad_record"]
     assert stage.publisher.dead_letters[0][0].value == b"no frame at all"
     assert [message.event_id for message in stage.publisher.messages] == ["u1", "u2"]
+
+
+async def test_during_a_penalty_no_subscription_is_asked_for_and_a_new_one_is_told_of():
+    gateway = ScriptedGateway()
+    gateway.holds = [60_000]
+    async with Stage(gateway) as stage:
+        await stage.settled()
+        assert stage.problems() == {"websocket": "subscription refused: 429"}
+        assert (stage.gateway.sockets[0].subscribed, gateway.penalties) == (0, [])
+        refused = {"type": "ClientRequest", "messageId": "m1", "status": 429, "headers": {"Retry-After": "7"}}
+        stage.gateway.sockets[0].say(refused, {})
+        await stage.settled()
+    assert gateway.penalties == [7_000]
 
 
 async def test_a_lost_socket_is_recovered_and_health_says_so_meanwhile():
