@@ -111,11 +111,12 @@ class Penalties:
                 self._group_of[request_route] = group
 
     def punish(self, headers: Mapping[str, str]) -> int:
-        """Note a 429; returns the penalty in ms."""
+        """Note a 429; returns the penalty in ms. One under way is not made shorter."""
         penalty_ms = retry_after_ms(headers, self._clock.now()) or self._default_ms
         group = headers.get("X-Rate-Limit-Group", "") or _ANY
         with self._lock:
-            self._until_s[group] = self._clock.monotonic_s() + penalty_ms / 1000
+            until_s = self._clock.monotonic_s() + penalty_ms / 1000
+            self._until_s[group] = max(self._until_s.get(group, until_s), until_s)
             self._remember()
         return penalty_ms
 

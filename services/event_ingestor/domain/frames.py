@@ -133,7 +133,8 @@ def _details(status: int, body: dict[str, Any], wsc: Wsc | None) -> ConnectionDe
 
 def _reply(meta: _Meta, body: dict[str, Any], wsc: Wsc | None) -> Reply:
     covered, disabled = served(body)
-    retry_after = str((meta.headers or {}).get("Retry-After", ""))
+    headers = {str(name).lower(): value for name, value in (meta.headers or {}).items()}
+    retry_after = str(headers.get("retry-after", ""))
     return Reply(
         message_id=meta.message_id,
         status=meta.status,

@@ -166,6 +166,8 @@ def test_requests_that_take_another_way_share_the_penalties():
     assert client.held_ms("POST", subscription) == 0
     refused(lambda: client.get(EXTENSIONS))
     assert client.held_ms("POST", subscription) == 60_000
+    client.punished("medium", 2_000)
+    assert client.held_ms("POST", subscription) == 60_000
 
 
 def test_a_penalty_outlives_the_process_where_there_is_a_folder_for_it(tmp_path: Path):

@@ -50,9 +50,10 @@ def test_a_subscription_reply_tells_what_is_covered_and_disabled():
     )
 
 
-def test_a_refused_request_tells_its_code_and_when_to_ask_again():
+@pytest.mark.parametrize("header", ["Retry-After", "retry-after"])
+def test_a_refused_request_tells_its_code_and_when_to_ask_again(header: str):
     text = (
-        '[{"type":"ClientRequest","messageId":"m1","status":429,"headers":{"Retry-After":"40"}},'
+        '[{"type":"ClientRequest","messageId":"m1","status":429,"headers":{"' + header + '":"40"}},'
         '{"errors":[{"errorCode":"CMN-301"}]}]'
     )
     frame = parse(text)
