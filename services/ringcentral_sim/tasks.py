@@ -25,11 +25,16 @@ class Tasks:
         return task
 
     async def cancel(self) -> None:
-        """Stop everything and wait for it."""
+        """Stop everything and wait for it.
+
+        By `wait`: when the waiter is cancelled too, `gather` raises a child's CancelledError in place of the waiter's
+        own, and a cancel scope above does not know it as its own.
+        """
         running = list(self._running)
         for task in running:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        if running:
+            await asyncio.wait(running)
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

@@ -29,7 +29,7 @@ def websocket_routes(world: World) -> list[WebSocketRoute]:
             paper.leave(line)
             for task in (writer, reader):
                 task.cancel()
-            await asyncio.gather(writer, reader, return_exceptions=True)
+            await asyncio.wait({writer, reader})
         if not reader.done() or reader.cancelled():
             await websocket.close()
 
