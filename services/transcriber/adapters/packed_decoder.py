@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,13 @@ from services.transcriber.adapters.decoder_graph import HEAD, cross_graph, shape
 
 Floats = npt.NDArray[np.float32]
 
+NEAR = 8.0
+"""Log probability below the best within which the best few are looked for first: sorting a vocabulary is slow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """Tokens without prompt and end, their mean log probability with the end's, and that of nobody speaking."""
+    """Tokens without prompt and end, the mean log probability of a token, and the probability that nobody spoke."""
 
     tokens: tuple[int, ...]
     score: float
@@ -29,8 +32,8 @@ class Hypothesis:
 
 @dataclass(slots=True)
 class _Beam:
-    tokens: list[int] = field(default_factory=list)
-    total: float = 0.0
+    tokens: list[int]
+    total: float
 
 
 class PackedDecoder:
@@ -82,7 +85,8 @@ class PackedDecoder:
     def _search(
         self, fixed: dict[str, Any], past: list[Floats], chances: Floats, at: int, size: int, limit: int, silent: float
     ) -> Hypothesis:
-        beams, done = [_Beam()], []
+        beams = [_Beam([], 0.0)]
+        done: list[tuple[float, list[int]]] = []
         while True:
             totals = chances + np.array([[beam.total] for beam in beams], dtype=np.float32)
             rows, heads = _best(totals, 2 * size)
@@ -139,15 +143,17 @@ def _softmax(logits: Floats) -> Floats:
 
 
 def _log_softmax(logits: Floats) -> Floats:
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    out: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    most = logits.max(axis=-1, keepdims=True)
+    out: Floats = logits - (most + np.log(np.exp(logits - most).sum(axis=-1, keepdims=True)))
     return out
 
 
 def _best(totals: Floats, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Rows and tokens of the largest, the largest first."""
     flat = totals.ravel()
-    largest = np.argpartition(flat, -count)[-count:]
-    largest = largest[np.argsort(-flat[largest], kind="stable")]
+    near = np.flatnonzero(flat > flat.max() - NEAR)
+    if len(near) < count:
+        near = np.argpartition(flat, -count)[-count:]
+    largest = near[np.argsort(-flat[near], kind="stable")][:count]
     rows, heads = np.divmod(largest, totals.shape[1])
     return rows, heads
