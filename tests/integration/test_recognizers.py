@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -69,6 +70,19 @@ def test_a_final_is_the_same_in_any_company(engine: Recognizer) -> None:
     company = [request for request in (shorter, alone) if engine.batch_key(request) == engine.batch_key(alone)]
     assert engine.recognize_batch([*company, alone])[-1] == engine.recognize(alone)
     assert engine.batch_key(alone) != engine.batch_key(_request(PCM16, Quality.PARTIAL))
+
+
+def test_words_to_expect_and_the_language_are_the_requests_own(engine: Recognizer) -> None:
+    """As those of a queue are; what a request does not say is as the engine was told."""
+    if engine.identity.model != "base":
+        pytest.skip("tiny.en has one language and gets worse with words")
+    plain = _request(PCM16, Quality.FINAL)
+    expected = replace(plain, languages=("en",), hot_words="Emilie, RingEX")
+    assert [bare(word.text) for word in engine.recognize(expected).words][-7] == "emilie"
+    assert engine.recognize(replace(plain, languages=("en",), hot_words="")).words == engine.recognize(plain).words
+    assert engine.recognize(replace(plain, languages=("fr",))).language == "fr"
+    if isinstance(engine, BatchRecognizer):
+        assert engine.batch_key(expected) != engine.batch_key(plain)
 
 
 def test_silence_is_no_speech(engine: Recognizer) -> None:

@@ -23,13 +23,17 @@ class Quality(StrEnum):
 class RecognitionRequest:
     """One decode. ``pcm16`` is little-endian signed 16-bit mono at ``rate_hz``.
 
-    ``language`` is the leg's where it is known (ISO 639-1), empty where the engine is to find out.
+    ``language`` is the leg's where it is known (ISO 639-1), empty where the engine is to find out; then ``languages``
+    are those it may be, none where the engine's own are meant. ``hot_words`` are names and terms to expect, None where
+    the engine's own are meant.
     """
 
     pcm16: bytes
     rate_hz: int
     quality: Quality
     language: str = ""
+    languages: tuple[str, ...] = ()
+    hot_words: str | None = None
 
     @property
     def duration_ms(self) -> int:
