@@ -71,6 +71,8 @@ class AudioChunk(Struct, frozen=True, kw_only=True):
     """Who speaks: right, or declared unknown; never guessed. `mixed` is a session-supervised stream."""
     role_source: Literal["party_supervision", "session_supervision", "unknown"] = "unknown"
     """How the role is known: the monitored party of a supervision request that this leg answers, the session-level request, or not at all."""
+    queue_id: str | None = None
+    """Extension id of the queue by which the call came; left out where it came by none, or by one that the orchestrator does not know as a queue."""
     sequence: Annotated[int, Meta(ge=0)]
     """0, 1, 2 … within the leg."""
     codec: Literal["pcmu", "pcm_s16le"]
@@ -753,6 +755,8 @@ class SupervisionEvent(Struct, frozen=True, kw_only=True):
     """Who speaks: right, or declared unknown; never guessed. `mixed` is a session-supervised stream."""
     agent_extension_id: str = ""
     """The monitored agent."""
+    queue_id: str = ""
+    """Extension id of the queue by which the call came, of those that SUPERVISION_ORCHESTRATOR_KNOWN_QUEUES and SUPERVISION_ORCHESTRATOR_QUEUES name; empty otherwise."""
     supervisor_extension_id: str = ""
     """The supervisor identity."""
     device_id: str = ""

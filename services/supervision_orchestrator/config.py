@@ -186,6 +186,12 @@ class OrchestratorSettings(ServiceSettings, RingCentralSettings):
         validation_alias=f"{PREFIX}QUEUES",
         description="queues by extension id, * for any: only their calls are supervised; empty: all calls",
     )
+    known_queues: str = Field(
+        "",
+        validation_alias=f"{PREFIX}KNOWN_QUEUES",
+        description="further queues by extension id: legs of calls that came by one, or by one of QUEUES, name it, as"
+        " TRANSCRIBER_QUEUES needs",
+    )
     directions: str = Field(
         "", validation_alias=f"{PREFIX}DIRECTIONS", description="of inbound, outbound, internal; empty: all"
     )
@@ -234,6 +240,7 @@ class OrchestratorSettings(ServiceSettings, RingCentralSettings):
             agents=_names(self.agents),
             groups=_names(self.groups),
             queues=_names(self.queues),
+            known_queues=_names(self.known_queues),
             directions=_names(self.directions),
             hours=read_hours(self.hours),
             zone=ZoneInfo(self.time_zone),

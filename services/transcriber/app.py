@@ -22,7 +22,10 @@ from services.chassis.transactions import TransactionalPublisher, transactional_
 from services.contracts.topics import AUDIO_CHUNKS
 from services.transcriber.adapters.chunk_handler import ChunkHandler, LegLimits
 from services.transcriber.adapters.decode_pool import DecodePool
+from services.transcriber.adapters.model_vocabulary import Expected, check_speech
 from services.transcriber.adapters.openai_engine import OpenAIWhisperEngine
+from services.transcriber.adapters.queues_file import SETTING as QUEUES
+from services.transcriber.adapters.queues_file import load_queues
 from services.transcriber.adapters.silero import SileroModel, silero_file
 from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.adapters.weights import model_folder, verified
@@ -30,6 +33,7 @@ from services.transcriber.adapters.whisper_engine import WhisperEngine
 from services.transcriber.config import TranscriberSettings
 from services.transcriber.domain.endpointing import EndpointRules, VoiceDetector
 from services.transcriber.domain.policy import read_policy
+from services.transcriber.domain.queues import FIELDS, Speech
 from services.transcriber.domain.recognition import Recognizer
 
 log = structlog.get_logger()
@@ -130,6 +134,7 @@ def leg_limits(settings: TranscriberSettings) -> LegLimits:
         partials_off_after_ms=settings.partials_off_after_ms,
         number_hold_ms=settings.number_hold_ms,
         languages=settings.spoken_languages,
+        queues=_queues(settings),
         redact=read_policy(settings.redact),
         backlog=settings.backlog,
         quiet_ms=settings.leg_quiet_ms,
@@ -150,12 +155,29 @@ def check() -> int:
         print(str(error), file=sys.stderr)
         return 1
     print(f"transcriber: {settings.model_name} in {folder} is whole, the voice detector is there")
+    for queue, speech in _queues(settings).items():
+        languages = ", ".join(speech.languages) or "languages as set for all"
+        words = "vocabulary as set for all" if speech.hot_words is None else speech.hot_words or "no vocabulary"
+        print(f"queue {queue}: {languages}; {words}")
     return 0
 
 
 def _weights(settings: TranscriberSettings) -> Path:
+    """The model's folder. Raises SettingError where it is not whole, or is not for what the settings expect."""
+    queues = _queues(settings)
     folder = model_folder(settings.model_dir, settings.model_name, cache=Path(settings.model_cache_dir))
-    return verified(folder, name=settings.model_name, sha256=settings.model_sha256)
+    folder = verified(folder, name=settings.model_name, sha256=settings.model_sha256)
+    for_all = Speech(settings.spoken_languages, settings.vocabulary)
+    expected = [Expected("TRANSCRIBER_LANGUAGES", "TRANSCRIBER_VOCABULARY", for_all)]
+    for queue, speech in queues.items():
+        languages, vocabulary = (f"{QUEUES}: queue {queue}, {field}" for field in FIELDS)
+        expected.append(Expected(languages, vocabulary, speech))
+    check_speech(folder, settings.model_name, expected)
+    return folder
+
+
+def _queues(settings: TranscriberSettings) -> dict[str, Speech]:
+    return load_queues(settings.queues, english_only=settings.english_only)
 
 
 def _wall_ms(clock: Clock) -> int:

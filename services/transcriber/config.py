@@ -92,6 +92,11 @@ class TranscriberSettings(ServiceSettings):
         validation_alias="TRANSCRIBER_VOCABULARY",
         description="names and terms to expect, such as `Harbor Internet, Emilie`; not with tiny.en, which gets worse",
     )
+    queues: str = Field(
+        "",
+        validation_alias="TRANSCRIBER_QUEUES",
+        description="YAML file of languages and vocabulary by queue, see docs/transcriber.md; empty: all alike",
+    )
     short_windows: bool = Field(
         True,
         validation_alias="TRANSCRIBER_SHORT_WINDOWS",
@@ -140,9 +145,14 @@ class TranscriberSettings(ServiceSettings):
         """Of `languages`."""
         return tuple(filter(None, (name.strip() for name in self.languages.split(","))))
 
+    @property
+    def english_only(self) -> str:
+        """The model's name where it knows English alone, else empty."""
+        return self.model_name if self.model_name.endswith(".en") else ""
+
     @model_validator(mode="after")
     def _fit_the_model(self) -> Self:
-        if self.model_name.endswith(".en"):
+        if self.english_only:
             if self.spoken_languages != ("en",):
                 raise ValueError(f"TRANSCRIBER_LANGUAGES: {self.model_name} knows English alone; base knows others")
             if self.vocabulary:

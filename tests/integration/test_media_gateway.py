@@ -414,6 +414,7 @@ async def test_on_kafka_a_restart_keeps_the_calls_clock_and_poison_goes_to_the_d
         at=SystemClock().now(),
         party_id=AGENT,
         role="agent",
+        queue_id="62001",
         device_id=DEVICE,
     )
     orchestrator.publish_value(SUPERVISION_EVENTS, CALL, b'{"type":"nonsense"}', event_id="0")
@@ -437,7 +438,7 @@ async def test_on_kafka_a_restart_keeps_the_calls_clock_and_poison_goes_to_the_d
         await run.until(lambda: any(chunk.end for chunk, _ in heard()))
         first = heard()
         assert noise.mu_law in b"".join(audio for _, audio in first)
-        assert {(chunk.role, chunk.party_id) for chunk, _ in first} == {("agent", AGENT)}
+        assert {(chunk.role, chunk.party_id, chunk.queue_id) for chunk, _ in first} == {("agent", AGENT, "62001")}
         assert {m.key() for m in chunks.messages} == {CALL.encode()}
         run.stop.set()
         await run.served

@@ -19,6 +19,7 @@ import soundfile
 
 from services.chassis.clock import SystemClock
 from services.chassis.consumer import Incoming
+from services.chassis.errors import SettingError
 from services.chassis.health import Health
 from services.chassis.publisher import KafkaPublisher
 from services.chassis.records import decode, encode_headers
@@ -43,8 +44,9 @@ from services.transcriber.adapters.silero import SileroModel
 from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.adapters.weights import model_folder, verified
 from services.transcriber.adapters.whisper_engine import WhisperEngine
-from services.transcriber.app import leg_limits
+from services.transcriber.app import leg_limits, load_engine
 from services.transcriber.config import TranscriberSettings
+from services.transcriber.domain.recognition import Recognizer
 from tests.support.brokers import Broker
 
 CONVERSATIONS = Path(__file__).parents[1] / "data" / "conversations"
@@ -105,15 +107,30 @@ def check_words(finals: Sequence[Utterance], known: KnownWords, *, until_ms: int
 
 @pytest.mark.timeout(300)
 def test_the_known_words_of_a_conversation_are_heard(engine: WhisperEngine) -> None:
+    publisher = heard(
+        engine, TranscriberSettings(partial_step_ms=4_000, partials_off_after_ms=10**12), chunks("broadband_outage")
+    )
+    known = open_conversation(CONVERSATIONS / "broadband_outage.flac").known
+    assert known is not None
+    finals = publisher.records(TRANSCRIPTS_FINAL)
+    check_words(finals, known)
+    _check_times(finals, known)
+    shown = " ".join(u.text for u in (*finals, *publisher.records(TRANSCRIPTS_PARTIAL)))
+    assert all(secret not in shown for secret in known.hidden)
+
+
+def heard(
+    engine: Recognizer, settings: TranscriberSettings, played: Sequence[tuple[AudioChunk, bytes]]
+) -> FakePublisher:
+    """What becomes of chunks that come no faster than they are decoded."""
     publisher, clock = FakePublisher(), SystemClock()
     pool = DecodePool(engine, threads=1, wall_ms=lambda: 0)
-    settings = TranscriberSettings(partial_step_ms=4_000, partials_off_after_ms=10**12)
     handler = ChunkHandler(
         detectors=SileroModel().detector, pool=pool, publisher=publisher,
         writer=TranscriptWriter(publisher, engine.identity, clock), clock=clock, limits=leg_limits(settings),
     )  # fmt: skip
     handler.assigned("t", 0, "")
-    for offset, (header, value) in enumerate(chunks("broadband_outage")):
+    for offset, (header, value) in enumerate(played):
         headers = tuple((name, text) for name, text in encode_headers(header))
         message = Incoming(
             topic=AUDIO_CHUNKS, full_name="t", partition=0, offset=offset, key=CALL, value=value, headers=headers,
@@ -125,17 +142,48 @@ def test_the_known_words_of_a_conversation_are_heard(engine: WhisperEngine) -> N
             handler.idle()
         handler.idle()
     deadline_s = time.monotonic() + WAIT_S
-    while len(publisher.records(TRANSCRIPTS_LEGS)) < 2 and time.monotonic() < deadline_s:
+    legs = {header.leg_id for header, _ in played}
+    while len(publisher.records(TRANSCRIPTS_LEGS)) < len(legs) and time.monotonic() < deadline_s:
         pool.wait(0.1)
         handler.idle()
     pool.close()
-    known = open_conversation(CONVERSATIONS / "broadband_outage.flac").known
-    assert known is not None
-    finals = publisher.records(TRANSCRIPTS_FINAL)
-    check_words(finals, known)
-    _check_times(finals, known)
-    shown = " ".join(u.text for u in (*finals, *publisher.records(TRANSCRIPTS_PARTIAL)))
-    assert all(secret not in shown for secret in known.hidden)
+    return publisher
+
+
+FRENCH = Path("/usr/share/asterisk/sounds/fr_CA_f_June")
+QUEUES = 'queues: {"62001": {languages: [fr], vocabulary: [Earshot]}}'
+
+
+@pytest.mark.timeout(300)
+def test_a_french_queue_is_transcribed_in_french_and_other_calls_as_set_for_all(tmp_path: Path) -> None:
+    """On a human prompt of Debian's asterisk-core-sounds-fr-wav: all lines are busy."""
+    queues = tmp_path / "queues.yaml"
+    queues.write_text(QUEUES)
+    settings = TranscriberSettings(model_name="base", queues=str(queues), partials_off_after_ms=0)
+    try:
+        engine = load_engine(settings)
+    except SettingError as error:
+        pytest.skip(str(error))
+    if not FRENCH.is_dir():
+        pytest.skip(f"no prompts in {FRENCH} (Debian: asterisk-core-sounds-fr-wav)")
+    pause = np.zeros(8_000, dtype=np.int16)
+    samples = np.concatenate([pause, soundfile.read(FRENCH / "tt-allbusy.wav", dtype="int16")[0], pause])
+    samples = samples[: len(samples) // (CHUNK_MS * 8) * CHUNK_MS * 8]
+    played = []
+    for at in range(0, len(samples), CHUNK_MS * 8):
+        audio = samples[at : at + CHUNK_MS * 8].tobytes()
+        for leg, queue in (("p-1~0a0b0c0d", "62001"), ("p-2~0a0b0c0d", None)):
+            header = AudioChunk(
+                call_id=CALL, leg_id=leg, queue_id=queue, sequence=at // (CHUNK_MS * 8), codec="pcm_s16le",
+                sample_rate_hz=8000, media_time_ms=at // 8, duration_ms=len(audio) // 16,
+                captured_at=EPOCH + timedelta(milliseconds=at // 8 + CHUNK_MS), epoch=EPOCH,
+                end=at + CHUNK_MS * 8 >= len(samples),
+            )  # fmt: skip
+            played.append((header, audio))
+    finals = heard(engine, settings, played).records(TRANSCRIPTS_FINAL)
+    french, other = ([u for u in finals if u.leg_id == leg] for leg in ("p-1~0a0b0c0d", "p-2~0a0b0c0d"))
+    assert ({u.language for u in french}, {u.language for u in other}) == ({"fr"}, {"en"})
+    assert "appel est important pour nous" in " ".join(u.text for u in french)
 
 
 def _check_times(finals: Sequence[Utterance], known: KnownWords) -> None:

@@ -38,6 +38,7 @@ class ChunkTopic:
             party_id=identity.party_id,
             role=identity.role,
             role_source=identity.role_source,
+            queue_id=identity.queue_id or None,
             sequence=chunk.sequence,
             codec="pcmu",
             sample_rate_hz=8000,

@@ -37,6 +37,7 @@ def follow_supervision(settings: KafkaSettings, publisher: Publisher, on_step: C
                 supervisor_party_id=event.supervisor_party_id,
                 recast=event.reason == "role_changed",
                 superseded_leg_id=event.leg_id if event.reason in NOT_NEEDED else "",
+                queue_id=event.queue_id,
                 at_s=event.at.timestamp(),
             )
         )

@@ -35,6 +35,7 @@ class Expectation:
     requested_s: float = 0.0
     claimed: bool = False
     recast: bool = False
+    queue_id: str = ""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -48,7 +49,7 @@ class Step:
 
     `recast`: the party plays another role from now on, such as the colleague who has taken the call over.
     `superseded_leg_id`: this leg is not needed any more, because its parties are heard by themselves or the call
-    is over.
+    is over. `queue_id`: the queue by which the call came; empty: none that is known.
     """
 
     type: str
@@ -62,6 +63,7 @@ class Step:
     at_s: float
     recast: bool = False
     superseded_leg_id: str = ""
+    queue_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ class Identity:
     role: Role
     role_source: RoleSource
     supervisor_party_id: str = ""
+    queue_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ class Expectations:
         old = known.get(key)
         match step.type:
             case "retrying" if step.recast and old is not None:
-                known[key] = replace(old, role=step.role, recast=True)
+                known[key] = replace(old, role=step.role, recast=True, queue_id=step.queue_id or old.queue_id)
             case "requested" | "retrying":
                 known[key] = Expectation(
                     call_id=step.call_id,
@@ -108,6 +111,7 @@ class Expectations:
                     device_id=step.device_id or (old.device_id if old else ""),
                     supervisor_extension_id=step.supervisor_extension_id,
                     requested_s=step.at_s,
+                    queue_id=step.queue_id,
                 )
             case "accepted" if old is not None:
                 known[key] = replace(old, supervisor_party_id=step.supervisor_party_id)
@@ -121,6 +125,7 @@ class Expectations:
                     supervisor_extension_id=step.supervisor_extension_id,
                     supervisor_party_id=step.supervisor_party_id,
                     requested_s=step.at_s,
+                    queue_id=step.queue_id,
                 )
             case "degraded":
                 known = {k: e for k, e in known.items() if k[0] != step.call_id or k[1] == "session"}
@@ -203,6 +208,7 @@ def _identity(expectation: Expectation, party_id: str, own_party: str) -> Identi
         role=expectation.role,
         role_source="unknown" if expectation.role == "unknown" else source,
         supervisor_party_id=own_party or expectation.supervisor_party_id,
+        queue_id=expectation.queue_id,
     )
 
 

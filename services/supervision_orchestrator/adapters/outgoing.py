@@ -48,6 +48,7 @@ def publish_step(publisher: Publisher, state: CallState, step: PublishStep) -> N
         party_id=step.party_id,
         role=step.role,
         agent_extension_id=state.agent_extension_id,
+        queue_id=step.queue_id,
         supervisor_extension_id=state.supervisor,
         device_id=step.device_id,
         supervisor_party_id=step.supervisor_party_id,

@@ -45,7 +45,10 @@ class PublishFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishStep:
-    """A supervision step; `cause` as above, within the target and attempt. `waited_ms`: with the first media_up."""
+    """A supervision step; `cause` as above, within the target and attempt. `waited_ms`: with the first media_up.
+
+    `queue_id`: the queue by which the call came, where it is known.
+    """
 
     type: StepType
     at: datetime
@@ -58,6 +61,7 @@ class PublishStep:
     supervisor_party_id: str = ""
     leg_id: str = ""
     reason: str = ""
+    queue_id: str = ""
     waited_ms: int | None = None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, tzinfo
 
@@ -42,11 +42,15 @@ class CallFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """`queues`: extension ids, one of which must take part; "*" for any queue call. `zone` None: hours are UTC."""
+    """`queues`: extension ids, one of which must take part; "*" for any queue call. `zone` None: hours are UTC.
+
+    `known_queues`: further extension ids that are queues, whatever is supervised.
+    """
 
     agents: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     queues: frozenset[str] = frozenset()
+    known_queues: frozenset[str] = frozenset()
     directions: frozenset[str] = frozenset()
     hours: tuple[Hours, ...] = ()
     zone: tzinfo | None = None
@@ -71,3 +75,11 @@ class Rules:
             (not self.consent_required or call.consent == "given", "consent_missing"),
         )
         return next((objection for kept, objection in checks if not kept), "")
+
+    def queue_of(self, extensions: Sequence[str]) -> str:
+        """By which queue a call came whose extensions are told in the order they were seen; empty: by none named here.
+
+        RingCentral says that a call came by a queue, not by which; a menu takes part in it just as a queue does.
+        """
+        named = self.queues | self.known_queues
+        return next((extension for extension in reversed(extensions) if extension in named), "")

@@ -79,6 +79,7 @@ class Turn:
                 supervisor_party_id=target.supervisor_party_id,
                 leg_id=leg_id,
                 reason=reason,
+                queue_id=self.floor.rules.queue_of(self.state.extensions),
                 waited_ms=waited_ms,
             )
         )

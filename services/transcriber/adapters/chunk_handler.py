@@ -5,7 +5,7 @@ Everything runs on the consume loop's thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -25,6 +25,7 @@ from services.transcriber.domain.endpointing import EndpointRules, VoiceDetector
 from services.transcriber.domain.leg import LegStream
 from services.transcriber.domain.policy import Policy
 from services.transcriber.domain.progress import read_note
+from services.transcriber.domain.queues import Speech
 from services.transcriber.domain.scheduling import DecodeJob, Kind, partial_step_ms
 from services.transcriber.domain.transcript import CancelDecode, Effect, LegFinished, LegMark, LegStatus, Transcript
 
@@ -75,6 +76,7 @@ class LegLimits:
     partials_off_after_ms: int = 3_000
     number_hold_ms: int = 4_000
     languages: tuple[str, ...] = ("en",)
+    queues: Mapping[str, Speech] = field(default_factory=dict)
     redact: Policy = field(default_factory=Policy)
     backlog: int = 32
     quiet_ms: int = 3_000
@@ -222,6 +224,7 @@ class ChunkHandler:
                 hold_ms=self._limits.number_hold_ms,
                 policy=self._limits.redact,
                 languages=self._limits.languages,
+                queues=self._limits.queues,
                 mark=mark,
             )
             leg = self._legs[leg_id] = _Leg(stream, place, self._home(place).listened_s, chunk.offset)

@@ -40,6 +40,7 @@ def read_chunk(message: Incoming) -> LegChunk:
             party_id=chunk.party_id,
             role=Role(chunk.role),
             role_source=RoleSource(chunk.role_source),
+            queue_id=chunk.queue_id or "",
         ),
         sequence=chunk.sequence,
         pcm16=samples.astype("<i2", copy=False).tobytes(),

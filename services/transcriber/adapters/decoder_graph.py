@@ -46,7 +46,7 @@ def shape_of(state: Mapping[str, Floats]) -> DecoderShape:
 
 def cross_graph(state: Mapping[str, Floats]) -> bytes:
     """``states`` [audios, n, width] to ``cross_k0, cross_v0, …`` [audios, heads, n, 64]."""
-    shape, graph = shape_of(state), _Graph()
+    shape, graph = shape_of(state), Graph()
     graph.constant("heads", np.array([0, 0, shape.heads, HEAD], dtype=np.int64))
     outputs = []
     for layer in range(shape.layers):
@@ -64,7 +64,7 @@ def step_graph(state: Mapping[str, Floats]) -> bytes:
     Inputs: ``embedded`` [rows, tokens, width], ``past_k0, past_v0, …`` [rows, heads, past, 64], and ``cross_graph``'s
     outputs, one an audio and not one a row. Outputs: ``logits`` [rows, tokens, vocabulary], ``present_k0, …``.
     """
-    shape, graph = shape_of(state), _Graph()
+    shape, graph = shape_of(state), Graph()
     graph.constant("width", np.array([shape.width], dtype=np.int64))
     graph.constant("rest", np.array([-1], dtype=np.int64))
     audios = graph.node("Shape", ["cross_k0"], end=1)
@@ -100,7 +100,7 @@ def step_graph(state: Mapping[str, Floats]) -> bytes:
 
 
 def _self_attention(
-    graph: _Graph, state: Mapping[str, Floats], shape: DecoderShape, block: str, normed: str, layer: int
+    graph: Graph, state: Mapping[str, Floats], shape: DecoderShape, block: str, normed: str, layer: int
 ) -> str:
     parts = ("query", "key", "value")
     weight = np.concatenate([state[f"{block}.attn.{part}.weight"] for part in parts])
@@ -110,18 +110,14 @@ def _self_attention(
     names = [f"{part}{layer}" for part in parts]
     graph.nodes.append(helper.make_node("Split", [together], names, axis=-1, num_outputs=3))
     attended = f"attended{layer}"
-    graph.nodes.append(
-        helper.make_node(
-            "MultiHeadAttention",
-            [*names, "", "", "", f"past_k{layer}", f"past_v{layer}"],
-            [attended, f"present_k{layer}", f"present_v{layer}"],
-            domain=DOMAIN, num_heads=shape.heads, unidirectional=1,
-        )  # fmt: skip
-    )
+    inputs = [*names, "", "", "", f"past_k{layer}", f"past_v{layer}"]
+    outputs = [attended, f"present_k{layer}", f"present_v{layer}"]
+    attention: dict[str, Any] = {"domain": DOMAIN, "num_heads": shape.heads, "unidirectional": 1}
+    graph.nodes.append(helper.make_node("MultiHeadAttention", inputs, outputs, **attention))
     return graph.linear(attended, state, f"{block}.attn.out")
 
 
-class _Graph:
+class Graph:
     """Nodes and constants; names are given as they come."""
 
     def __init__(self) -> None:
@@ -132,15 +128,18 @@ class _Graph:
         return f"t{len(self.nodes)}"
 
     def constant(self, name: str, value: npt.NDArray[Any]) -> str:
+        """A tensor by its name."""
         self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
     def node(self, kind: str, inputs: list[str], output: str = "", **attributes: Any) -> str:
+        """One operator's only output."""
         output = output or self._name()
         self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
         return output
 
     def norm(self, x: str, state: Mapping[str, Floats], name: str) -> str:
+        """Layer norm."""
         scale, bias = (self.constant(f"{name}.{part}", state[f"{name}.{part}"]) for part in ("weight", "bias"))
         return self.node("LayerNormalization", [x, scale, bias], epsilon=1e-5)
 
@@ -157,6 +156,7 @@ class _Graph:
         return total, normed
 
     def linear(self, x: str, state: Mapping[str, Floats], name: str) -> str:
+        """A layer of the model, by its name."""
         return self.product(x, state[f"{name}.weight"], state.get(f"{name}.bias"))
 
     def product(self, x: str, weight: Floats, bias: Floats | None, output: str = "") -> str:
@@ -172,6 +172,7 @@ class _Graph:
         )
 
     def model(self, inputs: Mapping[str, list[int | str]], outputs: list[str]) -> bytes:
+        """All of it, with shapes of the inputs: names stand for what varies."""
         graph = helper.make_graph(
             self.nodes, "decoder",
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],

@@ -77,7 +77,7 @@ class OpenAIWhisperEngine:
         language, probability = self._language(mel, request)
         options = self._whisper.DecodingOptions(
             language=language, beam_size=BEAM[request.quality], without_timestamps=True, fp16=False,
-            prompt=self._hot_words or None,
+            prompt=(self._hot_words if request.hot_words is None else request.hot_words) or None,
         )  # fmt: skip
         result = self._whisper.decode(self._model, mel, options)
         tokens = [token for token in result.tokens if token < self._end_of_text(language)]
@@ -91,10 +91,11 @@ class OpenAIWhisperEngine:
         )
 
     def _language(self, mel: Any, request: RecognitionRequest) -> tuple[str, float]:
-        if request.language or len(self._languages) == 1:
-            return request.language or self._languages[0], 0.0
+        languages = request.languages or self._languages
+        if request.language or len(languages) == 1:
+            return request.language or languages[0], 0.0
         _, chances = self._model.detect_language(mel)
-        among = {name: chance for name, chance in chances.items() if not self._languages or name in self._languages}
+        among = {name: chance for name, chance in chances.items() if not languages or name in languages}
         name = max(among, key=lambda one: among[one])
         return name, float(among[name])
 

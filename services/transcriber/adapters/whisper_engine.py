@@ -101,7 +101,8 @@ class WhisperEngine:
         """Load the weights (about a second) and make the silence tail (about a second more).
 
         ``languages`` are those spoken: where there are several, or none are named, a request without one is decoded in
-        the likeliest. ``own_decoder``: by ``PackedDecoder`` where it can be, on a CPU in int8. ``hot_words`` are names and terms to expect; tiny.en is worse with any.
+        the likeliest. ``hot_words`` are names and terms to expect; tiny.en is worse with any.
+        ``own_decoder``: decode by ``PackedDecoder`` where it can be, on a CPU in int8.
         ``stage`` is entered around each stage of the work, by name: front, encode, decode, align.
         """
         self._model = ctranslate2.models.Whisper(
@@ -113,7 +114,8 @@ class WhisperEngine:
         self._vocabulary = vocabulary
         self._tokenizers: dict[str, Tokenizer] = {}
         self._tokenizer = self._in(self._languages[0] if self._languages else "en")
-        self._context = [self._tokenizer.sot_prev, *self._tokenizer.encode(" " + hot_words)] if hot_words else []
+        self._hot_words = hot_words
+        self._contexts: dict[str, list[int]] = {}
         self._features = FeatureExtractor(feature_size=self._model.n_mels)
         self._identity = EngineIdentity("faster-whisper", model_name, ctranslate2.__version__)
         self._digits = frozenset(
@@ -140,17 +142,30 @@ class WhisperEngine:
             self._tokenizers[language] = known
         return known
 
+    def _context(self, request: RecognitionRequest) -> list[int]:
+        """What stands before the prompt: the names and terms to expect."""
+        hot_words = _expected(request, self._hot_words)
+        known = self._contexts.get(hot_words)
+        if known is None:
+            known = [self._tokenizer.sot_prev, *self._tokenizer.encode(" " + hot_words)] if hot_words else []
+            self._contexts[hot_words] = known
+        return known
+
+    @property
+    def batches_pay(self) -> bool:
+        """Not with our own decoder, whose steps cost by the utterance."""
+        return self._packed is None
+
     def recognize(self, request: RecognitionRequest) -> Recognition:
         """Decode one stretch of speech of at most 28 seconds. Raises Transient when the library fails."""
         return self.recognize_batch([request])[0]
 
     def batch_key(self, request: RecognitionRequest) -> Hashable:
-        """Partials go together, and finals of one length; with our own decoder each goes alone, for it gains nothing."""
-        if self._packed is not None:
-            return object()
+        """Partials go together, and finals of one length; the prompts of a batch are equally long."""
+        hot_words = _expected(request, self._hot_words)
         if self._tail is None or request.quality is Quality.PARTIAL:
-            return request.quality
-        return request.quality, _final_states(_own_frames(request.duration_ms / 1000, request.quality) // 2)
+            return request.quality, hot_words
+        return request.quality, hot_words, _final_states(_own_frames(request.duration_ms / 1000, request.quality) // 2)
 
     def recognize_batch(self, requests: Sequence[RecognitionRequest]) -> list[Recognition]:
         """Decode stretches of one key together. Raises Transient when the library fails."""
@@ -228,8 +243,11 @@ class WhisperEngine:
 
     def _tongues(self, states: States, requests: Sequence[RecognitionRequest]) -> list[_Tongue]:
         """The language of each, which is heard where it is neither known nor the only one."""
-        only = self._languages[0] if len(self._languages) == 1 else ""
-        told = [_Tongue(request.language or only) for request in requests]
+        spoken = [request.languages or self._languages for request in requests]
+        told = [
+            _Tongue(request.language or (languages[0] if len(languages) == 1 else ""))
+            for request, languages in zip(requests, spoken, strict=True)
+        ]
         if not self._multilingual:
             return [_Tongue("en")] * len(requests)
         unknown = [number for number, tongue in enumerate(told) if not tongue.language]
@@ -239,7 +257,7 @@ class WhisperEngine:
                 ranked = self._model.detect_language(view)
             for number, ranking in zip(unknown, ranked, strict=True):
                 named = [(token.strip("<|>"), probability) for token, probability in ranking]
-                among = [one for one in named if not self._languages or one[0] in self._languages]
+                among = [one for one in named if not spoken[number] or one[0] in spoken[number]]
                 told[number] = _Tongue(*max(among, key=lambda one: one[1]))
         return told
 
@@ -247,9 +265,9 @@ class WhisperEngine:
         self, states: States, requests: Sequence[RecognitionRequest], tongues: Sequence[_Tongue]
     ) -> list[_Decode]:
         limits = [min(token_limit(request.duration_ms) + 1, MOST_TOKENS) for request in requests]
+        context = self._context(requests[0])
         prompts = [
-            [*self._context, *self._in(tongue.language).sot_sequence, self._tokenizer.no_timestamps]
-            for tongue in tongues
+            [*context, *self._in(tongue.language).sot_sequence, self._tokenizer.no_timestamps] for tongue in tongues
         ]
         if self._packed is not None:
             return [
@@ -262,7 +280,7 @@ class WhisperEngine:
                 prompts,
                 beam_size=BEAM[requests[0].quality],
                 # The library ends at half of it.
-                max_length=min(2 * max(limits) + len(self._context), 2 * MOST_TOKENS),
+                max_length=min(2 * max(limits) + len(context), 2 * MOST_TOKENS),
                 return_scores=True,
                 return_no_speech_prob=True,
                 suppress_tokens=[-1],
@@ -302,6 +320,11 @@ class WhisperEngine:
             view = ctranslate2.StorageView.from_array(np.ascontiguousarray(look.states))
             aligned = self._model.align(view, tokenizer.sot_sequence, [tokens], frames)[0]
         return aligned_words(tokenizer, tokens, aligned, request.duration_ms)
+
+
+def _expected(request: RecognitionRequest, hot_words: str) -> str:
+    """The request's words to expect, or those set for all."""
+    return hot_words if request.hot_words is None else request.hot_words
 
 
 def _suspicious(look: _Look, request: RecognitionRequest) -> bool:

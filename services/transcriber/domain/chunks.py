@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -25,17 +25,23 @@ class RoleSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegIdentity:
-    """Whose audio a leg is. The role may turn from unknown into known while the leg lasts."""
+    """Whose audio a leg is. The role and the queue may turn from unknown into known while the leg lasts.
+
+    ``queue_id`` is the extension of the queue by which the call came; empty: by none, or by one that is not known.
+    """
 
     call_id: str
     leg_id: str
     party_id: str = ""
     role: Role = Role.UNKNOWN
     role_source: RoleSource = RoleSource.UNKNOWN
+    queue_id: str = ""
 
     def refreshed(self, newer: LegIdentity) -> LegIdentity:
-        """The newest known role: a later ``unknown`` does not unlearn an earlier one."""
-        return self if newer.role is Role.UNKNOWN and self.role is not Role.UNKNOWN else newer
+        """The newest known role and queue: a later unknown one does not unlearn an earlier one."""
+        known = self if newer.role is Role.UNKNOWN and self.role is not Role.UNKNOWN else newer
+        queue_id = newer.queue_id or self.queue_id
+        return known if known.queue_id == queue_id else replace(known, queue_id=queue_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ the redaction until what follows cannot change what must be hidden. Finals leave
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from services.transcriber.domain.chunks import LegChunk, LegIdentity
@@ -25,7 +25,9 @@ from services.transcriber.domain.endpointing import (
     VoiceDetector,
 )
 from services.transcriber.domain.hearing import Hearing
+from services.transcriber.domain.leg_speech import LegSpeech
 from services.transcriber.domain.policy import Policy
+from services.transcriber.domain.queues import Speech
 from services.transcriber.domain.recognition import Recognition
 from services.transcriber.domain.redaction import RedactionStream, SafeText, TimedWord
 from services.transcriber.domain.scheduling import DecodeJob, Kind
@@ -42,8 +44,6 @@ from services.transcriber.domain.transcript import (
 
 FIRST_PARTIAL_MS = 600
 PAUSING_FRAMES = 3
-LANGUAGE_AFTER_MS = 2_500
-"""So much speech tells a language as well as half a minute does."""
 DECODE_ATTEMPTS = 2
 
 
@@ -60,11 +60,13 @@ class LegStream:
         hold_ms: int = 4_000,
         policy: Policy | None = None,
         languages: Sequence[str] = ("en",),
+        queues: Mapping[str, Speech] | None = None,
         mark: LegMark | None = None,
     ) -> None:
         """Start a leg, or go on after ``mark`` where another worker left it.
 
-        ``languages`` are those that may be spoken; unless there is one, the leg's first seconds tell.
+        ``languages`` are those that may be spoken; unless there is one, the leg's first seconds tell. ``queues`` say
+        what is spoken on calls that came by them instead.
         """
         mark = mark or LegMark()
         self.identity = identity
@@ -81,9 +83,7 @@ class LegStream:
         self._epoch_ms: int | None = None
         self._ending: LegStatus | None = None
         self._quiet = False
-        self._language = languages[0] if len(languages) == 1 else mark.language
-        self._tongues: Counter[str] = Counter()
-        self._told_ms = 0
+        self._speech = LegSpeech(languages, queues or {}, queue_id=identity.queue_id, told=mark.language)
 
     def on_chunk(self, chunk: LegChunk, *, step_ms: int | None) -> list[Effect]:
         """Take audio. ``step_ms`` is how much new speech a partial is worth now; None turns partials off.
@@ -92,7 +92,7 @@ class LegStream:
         """
         if self.finished or self._ending is not None:
             return []
-        self.identity = self.identity.refreshed(chunk.identity)
+        self._identify(self.identity.refreshed(chunk.identity))
         self._epoch_ms = chunk.epoch_ms if chunk.epoch_ms is not None else self._epoch_ms
         out: list[Effect] = []
         self._quiet = False
@@ -212,7 +212,8 @@ class LegStream:
             captured_ms=self._hearing.wall_ms(end_ms),
             pcm16=self._hearing.slice(spoken.start_ms, end_ms),
             rate_hz=self.rate_hz,
-            language=self._language,
+            language=self._speech.language,
+            speech=self._speech.expected,
         )
 
     def _partial(self, step_ms: int | None, out: list[Effect]) -> None:
@@ -323,16 +324,16 @@ class LegStream:
             self._counts = replace(self._counts, ended=True)
             out.append(self._leg_finished(self._ending))
 
+    def _identify(self, identity: LegIdentity) -> None:
+        """Whose audio it is; by which queue the call came may be known only now."""
+        before, self.identity = self.identity, identity
+        if identity.queue_id != before.queue_id:
+            self._speech.came_by(identity.queue_id, self._counts.language)
+
     def _learn_language(self, spoken: Spoken, recognition: Recognition) -> None:
-        """From the first finals, in the order of speech; then it stays, whatever single words sound like."""
-        if self._language or spoken.ended is None:
-            return
-        spoken_ms = spoken.ended.end_ms - spoken.start_ms
-        self._tongues[recognition.language] += round(spoken_ms * recognition.language_probability)
-        self._told_ms += spoken_ms
-        if self._told_ms >= LANGUAGE_AFTER_MS:
-            self._language = self._tongues.most_common(1)[0][0]
-            self._counts = replace(self._counts, language=self._language)
+        spoken_ms = spoken.ended.end_ms - spoken.start_ms if spoken.ended else 0
+        if spoken_ms and self._speech.learn(recognition.language, recognition.language_probability, spoken_ms):
+            self._counts = replace(self._counts, language=self._speech.language)
 
     def _leg_finished(self, ending: LegStatus) -> LegFinished:
         counts, hearing = self._counts, self._hearing

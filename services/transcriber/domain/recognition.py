@@ -23,13 +23,17 @@ class Quality(StrEnum):
 class RecognitionRequest:
     """One decode. ``pcm16`` is little-endian signed 16-bit mono at ``rate_hz``.
 
-    ``language`` is the leg's where it is known (ISO 639-1), empty where the engine is to find out.
+    ``language`` is the leg's where it is known (ISO 639-1), empty where the engine is to find out; then ``languages``
+    are those it may be, none where the engine's own are meant. ``hot_words`` are names and terms to expect, None where
+    the engine's own are meant.
     """
 
     pcm16: bytes
     rate_hz: int
     quality: Quality
     language: str = ""
+    languages: tuple[str, ...] = ()
+    hot_words: str | None = None
 
     @property
     def duration_ms(self) -> int:
@@ -96,10 +100,15 @@ class Recognizer(Protocol):
 
 @runtime_checkable
 class BatchRecognizer(Recognizer, Protocol):
-    """A ``Recognizer`` for which several decodes at once are cheaper than one after the other.
+    """A ``Recognizer`` for which several decodes at once may be cheaper than one after the other.
 
     What is answered to a request of quality ``final`` does not depend on what it shares a batch with.
     """
+
+    @property
+    def batches_pay(self) -> bool:
+        """Whether several at once are cheaper, as the engine is set."""
+        ...
 
     def batch_key(self, request: RecognitionRequest) -> Hashable:
         """Requests with equal keys may share a batch."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.transcriber.domain.queues import AS_SET_FOR_ALL, Speech
 from services.transcriber.domain.recognition import Quality, RecognitionRequest
 
 
@@ -22,7 +23,10 @@ DEADLINE_MS = {Kind.FINAL: 300, Kind.SPECULATIVE: 350, Kind.PARTIAL: 600}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeJob:
-    """One decode that a leg wants. ``captured_ms`` is when its last audio was captured (the gateway's wall clock)."""
+    """One decode that a leg wants. ``captured_ms`` is when its last audio was captured (the gateway's wall clock).
+
+    ``speech`` is what the leg's queue makes expect.
+    """
 
     leg_id: str
     utterance_id: str
@@ -33,11 +37,19 @@ class DecodeJob:
     pcm16: bytes
     rate_hz: int
     language: str = ""
+    speech: Speech = AS_SET_FOR_ALL
 
     def request(self) -> RecognitionRequest:
         """What the engine is asked."""
         quality = Quality.PARTIAL if self.kind is Kind.PARTIAL else Quality.FINAL
-        return RecognitionRequest(pcm16=self.pcm16, rate_hz=self.rate_hz, quality=quality, language=self.language)
+        return RecognitionRequest(
+            pcm16=self.pcm16,
+            rate_hz=self.rate_hz,
+            quality=quality,
+            language=self.language,
+            languages=self.speech.languages,
+            hot_words=self.speech.hot_words,
+        )
 
 
 class DecodeQueue:

@@ -26,7 +26,7 @@ DEVICE, CALL, AGENT, CUSTOMER, OWN = "801", "s-1", "p-1-2", "p-1-1", "p-1-3"
 
 def step(
     kind: str = "requested", party: str = AGENT, role: Role = "agent", *, mode: Mode = "party", at_s: float = 100.0,
-    own: str = "", call: str = CALL,
+    own: str = "", call: str = CALL, queue: str = "",
 ) -> Step:  # fmt: skip
     return Step(
         type=kind,
@@ -38,6 +38,7 @@ def step(
         supervisor_extension_id="700",
         supervisor_party_id=own,
         at_s=at_s,
+        queue_id=queue,
     )
 
 
@@ -154,6 +155,42 @@ def test_an_unknown_role_is_corrected_once_and_a_known_one_never() -> None:
     assert corrected.legs[0].leg_id == answered.legs[0].leg_id
     again, effects = on_expectations(corrected, known(step(role="customer")), 105.0)
     assert (again, effects) == (corrected, ())
+
+
+@pytest.mark.parametrize(
+    ("steps", "queue"),
+    [
+        ((step(queue="62001"),), "62001"),
+        ((step("accepted", own=OWN, queue="62001"),), "62001"),
+        ((step(queue="62001"), step("accepted", own=OWN)), "62001"),
+        ((step(queue="62001"), step("retrying", queue="62002")), "62002"),
+        ((step(),), ""),
+    ],
+)
+def test_a_leg_has_the_queue_of_its_request(steps: tuple[Step, ...], queue: str) -> None:
+    answered, _ = on_expectations(session(), known(*steps), 101.0)
+    assert answered.legs[0].identity is not None
+    assert answered.legs[0].identity.queue_id == queue
+
+
+def test_a_leg_that_came_before_its_request_learns_the_queue_with_the_role() -> None:
+    early, _ = on_expectations(session(), known(), 101.0)
+    assert early.legs[0].identity is not None
+    assert early.legs[0].identity.queue_id == ""
+    told, effects = on_expectations(early, known(step(queue="62001")), 101.2)
+    assert effects[0] == Identify(told.legs[0])
+    assert told.legs[0].identity is not None
+    assert told.legs[0].identity.queue_id == "62001"
+
+
+def test_a_recast_party_keeps_its_queue_until_another_is_told() -> None:
+    asked = known(step(role="customer", own=OWN, queue="62001"))
+    answered, _ = on_expectations(session(), asked, 101.0)
+    for told, queue in (("", "62001"), ("62002", "62002")):
+        recast = asked.learn(replace(step("retrying", role="agent", queue=told), recast=True))
+        changed, _ = on_expectations(answered, recast, 110.0)
+        assert changed.legs[0].identity is not None
+        assert (changed.legs[0].identity.role, changed.legs[0].identity.queue_id) == ("agent", queue)
 
 
 def test_party_that_is_recast_changes_its_role() -> None:

@@ -10,11 +10,15 @@ import pytest
 from services.chassis.consumer import Incoming
 from services.chassis.errors import Poison
 from services.chassis.ringcentral import RingCentralRefused
+from services.chassis.testing.fake_publisher import FakePublisher
 from services.contracts import topics
 from services.supervision_orchestrator.adapters.floor_view import FloorView
 from services.supervision_orchestrator.adapters.incoming import inbox_inputs, leg_inputs, telephony_inputs
+from services.supervision_orchestrator.adapters.outgoing import publish_step
 from services.supervision_orchestrator.adapters.ringcentral_api import RingCentralSuperviseApi
 from services.supervision_orchestrator.domain.admission import Booking, Wanting, choose
+from services.supervision_orchestrator.domain.call import CallState
+from services.supervision_orchestrator.domain.effects import PublishStep
 from services.supervision_orchestrator.domain.floor import Reserved, Supervisor
 from services.supervision_orchestrator.domain.inputs import (
     LegGap,
@@ -79,6 +83,17 @@ def test_peer_of_a_party_that_is_gone_is_found_in_either_field() -> None:
 def test_record_under_another_calls_key_is_poison() -> None:
     with pytest.raises(Poison, match="wrong_key"):
         telephony_inputs("s-other", notification())
+
+
+@pytest.mark.parametrize("queue", ["", "62001"])
+def test_a_request_tells_the_media_gateway_the_queue(queue: str) -> None:
+    publisher = FakePublisher()
+    step = PublishStep(type="requested", at=at(0), mode="party", party_id="p-a1-2", role="agent", queue_id=queue)
+
+    publish_step(publisher, CallState(call_id=CALL), step)
+
+    (record,) = publisher.records(topics.SUPERVISION_EVENTS)
+    assert (record.type, record.party_id, record.queue_id) == ("requested", "p-a1-2", queue)
 
 
 def test_refusals_of_readings_and_of_requests_are_told_apart() -> None:

@@ -11,6 +11,7 @@ import pytest
 from services.chassis.errors import SettingError
 from services.chassis.settings import load
 from services.supervision_orchestrator.config import OrchestratorSettings
+from services.supervision_orchestrator.domain.effects import PublishStep
 from services.supervision_orchestrator.domain.inputs import ConsentTold
 from services.supervision_orchestrator.domain.roster import Membership
 from services.supervision_orchestrator.domain.rules import CallFacts, Rules
@@ -77,6 +78,36 @@ def test_all_waits_and_windows_can_be_compressed() -> None:
     assert waits == {50}
     assert policy.rate_window_ms == 100
     assert (short.limits().window_ms, short.limits().window_margin_ms) == (50, 50)
+
+
+@pytest.mark.parametrize(
+    ("environ", "extensions", "queue"),
+    [
+        ({}, ("7", "900"), ""),
+        ({"KNOWN_QUEUES": "900"}, ("7", "900"), "900"),
+        ({"KNOWN_QUEUES": "901, 900"}, ("901", "7", "900"), "900"),
+        ({"KNOWN_QUEUES": "901"}, ("7", "900"), ""),
+        ({"QUEUES": "900"}, ("7", "900"), "900"),
+        ({"QUEUES": "*"}, ("7", "900"), ""),
+        ({"QUEUES": "*", "KNOWN_QUEUES": "900"}, ("7", "900"), "900"),
+        ({"KNOWN_QUEUES": "900"}, (), ""),
+    ],
+)
+def test_the_queue_is_the_last_named_one_that_the_call_came_by(
+    environ: dict[str, str], extensions: tuple[str, ...], queue: str
+) -> None:
+    assert settings(**environ).rules().queue_of(extensions) == queue
+
+
+@pytest.mark.parametrize(("named", "queue"), [(frozenset[str](), ""), (frozenset({"62001"}), "62001")])
+def test_steps_name_the_queue_that_the_reading_shows(named: frozenset[str], queue: str) -> None:
+    bench = answered(Rules(known_queues=named))
+    bench.answer_read(*TWO, read_party(3, "Disconnected", "900"), read_party(4, "Disconnected", "62001"))
+    bench.hear(*bench.asks)
+
+    steps = [effect for effect in bench.effects if isinstance(effect, PublishStep)]
+    assert {step.type for step in steps} == {"requested", "accepted", "invite_received", "media_up"}
+    assert {step.queue_id for step in steps} == {queue}
 
 
 def answered(rules: Rules) -> CallBench:

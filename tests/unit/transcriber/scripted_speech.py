@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from services.chassis.errors import EarshotError
 from services.transcriber.domain.chunks import LegChunk, LegIdentity, Role
 from services.transcriber.domain.endpointing import EndpointRules
 from services.transcriber.domain.leg import LegStream
+from services.transcriber.domain.queues import Speech
 from services.transcriber.domain.recognition import EngineIdentity, Recognition, RecognitionRequest, RecognizedWord
 from services.transcriber.domain.scheduling import DecodeJob, DecodeQueue
 from services.transcriber.domain.transcript import CancelDecode, Effect, LegFinished, LegMark, Transcript
@@ -139,12 +140,14 @@ class Session:
     def __init__(
         self, engine: ScriptedEngine, *, mark: LegMark | None = None, rules: EndpointRules | None = None,
         detector: LoudnessDetector | None = None, languages: Sequence[str] = ("en",),
+        queues: Mapping[str, Speech] | None = None, queue_id: str = "",
     ) -> None:  # fmt: skip
         self.engine = engine
         self.detector = detector or LoudnessDetector()
         self.leg = LegStream(
-            IDENTITY, self.detector, rate_hz=RATE_HZ, rules=rules or EndpointRules(), languages=languages, mark=mark
-        )
+            replace(IDENTITY, queue_id=queue_id), self.detector, rate_hz=RATE_HZ, rules=rules or EndpointRules(),
+            languages=languages, queues=queues, mark=mark,
+        )  # fmt: skip
         self.queue = DecodeQueue()
         self.out: list[Transcript | LegFinished] = []
         self.now_ms = 0

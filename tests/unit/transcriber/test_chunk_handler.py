@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,7 @@ from services.transcriber.adapters.decode_pool import Answer
 from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.domain.endpointing import EndpointRules
 from services.transcriber.domain.progress import read_note
+from services.transcriber.domain.queues import Speech
 from services.transcriber.domain.scheduling import DecodeJob, DecodeQueue
 from tests.unit.transcriber.scripted_speech import LoudnessDetector, Script, ScriptedEngine
 
@@ -64,7 +66,7 @@ class InlinePool:
 class Bench:
     """A handler with its surroundings."""
 
-    def __init__(self, script: Script = TALK, **limits: int) -> None:
+    def __init__(self, script: Script = TALK, **limits: Any) -> None:
         self.clock = FakeClock()
         self.publisher = FakePublisher()
         self.pool = InlinePool(ScriptedEngine(script.words))
@@ -99,7 +101,9 @@ class Bench:
         return [u.text for u in self.publisher.records(TRANSCRIPTS_FINAL)]
 
 
-def messages(script: Script, *, leg: str = "p-1~00000001", first_offset: int = 0, end: bool = True) -> list[Incoming]:
+def messages(
+    script: Script, *, leg: str = "p-1~00000001", first_offset: int = 0, end: bool = True, queue: str | None = None
+) -> list[Incoming]:
     pcm16 = script.pcm16()
     out = []
     for number, at_ms in enumerate(range(0, script.at_ms, 200)):
@@ -112,18 +116,27 @@ def messages(script: Script, *, leg: str = "p-1~00000001", first_offset: int = 0
                 at_ms=at_ms,
                 offset=first_offset + number,
                 end=end and at_ms + 200 >= script.at_ms,
+                queue=queue,
             )
         )
     return out
 
 
 def message(
-    value: bytes, *, leg: str = "p-1~00000001", sequence: int = 0, at_ms: int = 0, offset: int = 0, end: bool = False
+    value: bytes,
+    *,
+    leg: str = "p-1~00000001",
+    sequence: int = 0,
+    at_ms: int = 0,
+    offset: int = 0,
+    end: bool = False,
+    queue: str | None = None,
 ) -> Incoming:
     header = AudioChunk(
         call_id="s-1", leg_id=leg, party_id="p-1", role="customer", role_source="party_supervision", sequence=sequence,
         codec="pcm_s16le", sample_rate_hz=8000, media_time_ms=at_ms, duration_ms=len(value) // 16,
         captured_at=datetime(2026, 3, 2, 15, 0, tzinfo=UTC), epoch=datetime(2026, 3, 2, 14, 59, tzinfo=UTC), end=end,
+        queue_id=queue,
     )  # fmt: skip
     headers = tuple((name, text) for name, text in encode_headers(header))
     return Incoming(
@@ -152,6 +165,19 @@ def test_a_leg_becomes_finals_and_a_leg_record() -> None:
     (leg,) = bench.publisher.records(TRANSCRIPTS_LEGS)
     assert (leg.status, leg.utterances, leg.audio_ms) == ("complete", 2, TALK.at_ms)
     assert all(not u.is_final for u in bench.publisher.records(TRANSCRIPTS_PARTIAL))
+
+
+def test_the_queue_of_a_call_reaches_the_engine_and_no_queue_asks_for_nothing() -> None:
+    queues = {"62001": Speech(("fr",), "Earshot")}
+    asked = {}
+    for queue in (None, "62001", "62002"):
+        bench = Bench(queues=queues).play(messages(TALK, queue=queue))
+        assert bench.said == ["hello there", "my card is [payment card] thanks"]
+        asked[queue] = bench.pool.engine.requests
+    assert {(r.language, r.languages, r.hot_words) for r in asked["62001"]} == {("fr", ("fr",), "Earshot")}
+    plain = Bench().play(messages(TALK)).pool.engine.requests
+    assert asked[None] == asked["62002"] == plain
+    assert {(r.language, r.languages, r.hot_words) for r in plain} == {("en", (), None)}
 
 
 SPOILED = {

@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.chassis.errors import Transient
 from services.transcriber.domain.chunks import LegChunk, Role
+from services.transcriber.domain.leg_speech import LegSpeech
+from services.transcriber.domain.queues import Speech
 from services.transcriber.domain.recognition import Recognition, RecognitionRequest
 from services.transcriber.domain.transcript import LegMark, LegStatus, Transcript
 from tests.unit.transcriber.scripted_speech import (
@@ -159,6 +162,14 @@ def test_the_newest_known_role_counts_and_is_not_unlearned() -> None:
     assert known.refreshed(unknown) is known
 
 
+def test_the_newest_known_queue_counts_and_is_not_unlearned() -> None:
+    known = replace(IDENTITY, queue_id="62001")
+    assert IDENTITY.refreshed(known) is known
+    assert known.refreshed(IDENTITY) == known
+    assert known.refreshed(replace(IDENTITY, queue_id="62002")).queue_id == "62002"
+    assert known.refreshed(replace(IDENTITY, role=Role.UNKNOWN, queue_id="62002")).role is IDENTITY.role
+
+
 def test_audio_that_stops_coming_still_gives_its_words() -> None:
     script = Script().pause(300).say("are you still")
     session = Session(ScriptedEngine(script.words)).hear(chunks_of(script.pcm16(), [200], end=False))
@@ -278,6 +289,58 @@ def test_a_leg_keeps_the_language_of_its_first_seconds() -> None:
     session = Session(Polyglot(script.words), languages=("en", "fr")).hear(chunks_of(script.pcm16(), [200]))
     assert [t.language for t in session.finals] == ["en", "fr", "fr"]
     assert [r.language for r in session.engine.requests][-1] == "fr"
+
+
+QUEUES = {"fr": Speech(("fr",), "Earshot"), "two": Speech(("fr", "es"), ""), "en": Speech(("en",))}
+
+
+def with_queue(chunks: list[LegChunk], queue: str, *, from_chunk: int = 0) -> list[LegChunk]:
+    named = replace(chunks[0].identity, queue_id=queue)
+    return [*chunks[:from_chunk], *(replace(chunk, identity=named) for chunk in chunks[from_chunk:])]
+
+
+@pytest.mark.parametrize(
+    ("queue", "languages", "asked"),
+    [
+        ("", ("en", "fr"), ("", (), None)),
+        ("unknown", ("en",), ("en", (), None)),
+        ("fr", ("en",), ("fr", ("fr",), "Earshot")),
+        ("two", ("en",), ("", ("fr", "es"), "")),
+        ("en", (), ("en", ("en",), None)),
+    ],
+)
+def test_a_queue_says_what_is_spoken_and_expected(
+    queue: str, languages: tuple[str, ...], asked: tuple[str, tuple[str, ...], str | None]
+) -> None:
+    session = Session(Polyglot(TALK.words), languages=languages, queues=QUEUES, queue_id=queue)
+    session.hear(with_queue(chunks_of(TALK.pcm16(), [200]), queue))
+    first = session.engine.requests[0]
+    assert (first.language, first.languages, first.hot_words) == asked
+
+
+def test_a_queue_that_becomes_known_late_holds_from_then_on() -> None:
+    script = Script().say("one two three four").pause(900).say("five six seven eight").pause(900)
+    played = with_queue(chunks_of(script.pcm16(), [200]), "fr", from_chunk=8)
+    session = Session(ScriptedEngine(script.words), queues=QUEUES).hear(played)
+    asked = [(r.language, r.hot_words) for r in session.engine.requests]
+    assert (asked[0], asked[-1]) == (("en", None), ("fr", "Earshot"))
+    assert asked == sorted(asked, key=lambda one: one[0])
+    assert session.said == ["one two three four", "five six seven eight"]
+
+
+def test_a_successor_keeps_a_learnt_language_only_where_the_queue_speaks_it() -> None:
+    for queue, told, language in (("two", "es", "es"), ("two", "en", ""), ("", "en", "en"), ("fr", "es", "fr")):
+        speech = LegSpeech(("en", "de"), QUEUES, queue_id=queue, told=told)
+        assert speech.language == language
+
+
+def test_a_language_heard_before_the_queue_was_known_does_not_count() -> None:
+    speech = LegSpeech((), QUEUES, queue_id="", told="")
+    assert not speech.learn("de", 0.9, 2_000)
+    speech.came_by("two", "")
+    assert not speech.learn("fr", 0.9, 600)
+    assert speech.learn("fr", 0.9, 2_000)
+    assert (speech.language, speech.expected) == ("fr", QUEUES["two"])
 
 
 def test_one_language_is_told_to_the_engine() -> None:
