@@ -66,6 +66,11 @@ class TranscriberSettings(ServiceSettings):
     device: Literal["cpu", "cuda"] = Field(
         "cpu", validation_alias="TRANSCRIBER_DEVICE", description="cpu, or cuda with TRANSCRIBER_COMPUTE_TYPE=float16"
     )
+    decoder: Literal["own", "ctranslate2"] = Field(
+        "own",
+        validation_alias="TRANSCRIBER_DECODER",
+        description="of faster-whisper in int8 on a CPU: our own, with weights packed once, or CTranslate2's",
+    )
     decode_threads: int = Field(
         1, ge=1, le=64, validation_alias="TRANSCRIBER_DECODE_THREADS", description="decodes at a time, one core each"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
@@ -27,16 +28,23 @@ SPOKEN = "my name is emily how can i help you today"
 PCM16 = soundfile.read(CONVERSATION, dtype="int16", always_2d=True)[0][700 * 8 : 6_300 * 8, 0].tobytes()
 
 
-@pytest.fixture(scope="module", params=["faster-whisper", "openai-whisper"])
-def engine_name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+ENGINES = {
+    "faster-whisper": {},
+    "faster-whisper, decoded by ctranslate2": {"decoder": "ctranslate2"},
+    "openai-whisper": {"engine": "openai-whisper"},
+}
+
+
+@pytest.fixture(scope="module", params=list(ENGINES))
+def engine_settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return dict(ENGINES[request.param])
 
 
 @pytest.fixture(scope="module", params=["tiny.en", "base"])
-def engine(engine_name: str, request: pytest.FixtureRequest) -> Recognizer:
+def engine(engine_settings: dict[str, Any], request: pytest.FixtureRequest) -> Recognizer:
     languages = "en" if request.param == "tiny.en" else "en,fr,es"
     try:
-        return load_engine(TranscriberSettings(engine=engine_name, model_name=request.param, languages=languages))
+        return load_engine(TranscriberSettings(model_name=request.param, languages=languages, **engine_settings))
     except SettingError as error:
         pytest.skip(str(error))
 
@@ -89,9 +97,10 @@ def test_silence_is_no_speech(engine: Recognizer) -> None:
     assert engine.recognize(_request(bytes(16_000), Quality.FINAL)).no_speech > 0.1
 
 
-def test_as_many_tokens_are_decoded_as_the_speech_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Though the library ends at half of the length that it is given."""
-    engine = load_engine(TranscriberSettings())
+@pytest.mark.parametrize("decoder", ["own", "ctranslate2"])
+def test_as_many_tokens_are_decoded_as_the_speech_can_hold(decoder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though CTranslate2 ends at half of the length that it is given."""
+    engine = load_engine(TranscriberSettings(decoder=decoder))
     whole = engine.recognize(_request(PCM16, Quality.FINAL))
     monkeypatch.setattr(whisper_engine, "token_limit", lambda _: len(whole.words) + 8)
     assert engine.recognize(_request(PCM16, Quality.FINAL)) == whole

@@ -109,7 +109,9 @@ class Decoder:
     def __init__(self, recognizer: Recognizer, *, batch: int = BATCH) -> None:
         """Take ``batch`` at a time from engines that can use it, else one."""
         self._recognizer = recognizer
-        self._batched = recognizer if isinstance(recognizer, BatchRecognizer) and batch > 1 else None
+        self._batched: BatchRecognizer | None = None
+        if isinstance(recognizer, BatchRecognizer) and recognizer.batches_pay and batch > 1:
+            self._batched = recognizer
         self._batch = batch
 
     def take(self, waiting: DecodeQueue) -> list[DecodeJob]:

@@ -5,9 +5,10 @@ learned to see the silence behind the speech. So the speech is encoded with some
 a long silence, made once from the model itself (see ``silence_tail``), are appended before decoding. A decode that
 trips a guard (``domain.guards``) is repeated on the full window.
 
-A step of the decoder costs nearly the same for one utterance as for four, because most of it is reading and packing
-the weights; so what waits is decoded together. The tail brings all of a batch to one length. A final's length is
-chosen by its own audio alone, so that its text is the same in any company.
+On a CPU in int8 the decoder is our own (``packed_decoder``), one utterance at a time. A step of CTranslate2's costs
+nearly the same for one utterance as for four, because most of it is reading and packing the weights; so there what
+waits is decoded together. The tail brings all of a batch to one length. A final's length is chosen by its own audio
+alone, so that its text is the same in any company.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from faster_whisper.feature_extractor import FeatureExtractor
 from faster_whisper.tokenizer import Tokenizer
 
 from services.chassis.errors import Transient
+from services.transcriber.adapters.packed_decoder import PackedDecoder
 from services.transcriber.adapters.resampling import WHISPER_HZ, Samples, to_whisper_rate
 from services.transcriber.adapters.silence_tail import TAIL_FROM, States, mean_tail
 from services.transcriber.adapters.word_spans import STATES_PER_S, aligned_words, spread_words
@@ -94,11 +96,13 @@ class WhisperEngine:
         languages: Sequence[str] = ("en",),
         hot_words: str = "",
         stage: Stage = lambda _: nullcontext(),
+        own_decoder: bool = True,
     ) -> None:
         """Load the weights (about a second) and make the silence tail (about a second more).
 
         ``languages`` are those spoken: where there are several, or none are named, a request without one is decoded in
         the likeliest. ``hot_words`` are names and terms to expect; tiny.en is worse with any.
+        ``own_decoder``: decode by ``PackedDecoder`` where it can be, on a CPU in int8.
         ``stage`` is entered around each stage of the work, by name: front, encode, decode, align.
         """
         self._model = ctranslate2.models.Whisper(
@@ -118,6 +122,12 @@ class WhisperEngine:
             token for text, token in vocabulary.get_vocab().items() if any(c.isdigit() for c in text)
         )
         self._stage = stage
+        tokens = self._tokenizer
+        self._packed = (
+            PackedDecoder(model_dir, end=tokens.eot, start=tokens.sot, no_speech=tokens.no_speech)
+            if own_decoder and device == "cpu" and compute_type == "int8"
+            else None
+        )
         self._tail: States | None = mean_tail(self._encode_full) if short_windows else None
 
     @property
@@ -140,6 +150,11 @@ class WhisperEngine:
             known = [self._tokenizer.sot_prev, *self._tokenizer.encode(" " + hot_words)] if hot_words else []
             self._contexts[hot_words] = known
         return known
+
+    @property
+    def batches_pay(self) -> bool:
+        """Not with our own decoder, whose steps cost by the utterance."""
+        return self._packed is None
 
     def recognize(self, request: RecognitionRequest) -> Recognition:
         """Decode one stretch of speech of at most 28 seconds. Raises Transient when the library fails."""
@@ -254,6 +269,11 @@ class WhisperEngine:
         prompts = [
             [*context, *self._in(tongue.language).sot_sequence, self._tokenizer.no_timestamps] for tongue in tongues
         ]
+        if self._packed is not None:
+            return [
+                self._by_own(self._packed, *one, beam=BEAM[requests[0].quality])
+                for one in zip(states, prompts, limits, strict=True)
+            ]
         with self._stage("decode"):
             results = self._model.generate(
                 ctranslate2.StorageView.from_array(states),
@@ -266,6 +286,11 @@ class WhisperEngine:
                 suppress_tokens=[-1],
             )
         return [self._decode(result, limit) for result, limit in zip(results, limits, strict=True)]
+
+    def _by_own(self, decoder: PackedDecoder, states: States, prompt: list[int], limit: int, *, beam: int) -> _Decode:
+        with self._stage("decode"):
+            one = decoder.decode(states, prompt, beam=beam, limit=limit)
+        return _Decode(one.tokens, one.score, one.no_speech, ended=len(one.tokens) < limit)
 
     def _decode(self, result: Any, limit: int) -> _Decode:
         heard = tuple(token for token in result.sequences_ids[0] if token < self._tokenizer.eot)

@@ -19,8 +19,9 @@ class Batching:
 
     identity = EngineIdentity("batching", "none", "1")
 
-    def __init__(self, failure: type[Exception] = Transient) -> None:
+    def __init__(self, failure: type[Exception] = Transient, *, batches_pay: bool = True) -> None:
         self.batches: list[int] = []
+        self.batches_pay = batches_pay
         self._failure = failure
 
     def batch_key(self, request: RecognitionRequest) -> Hashable:
