@@ -9,6 +9,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from services.ringcentral_sim.paper import PaperLine, PaperSipSide
+from services.ringcentral_sim.tasks import Tasks
 from services.ringcentral_sim.world import World
 
 
@@ -21,15 +22,14 @@ def websocket_routes(world: World) -> list[WebSocketRoute]:
     async def serve(websocket: WebSocket) -> None:
         await websocket.accept()
         line = PaperLine()
-        writer = asyncio.create_task(_write(websocket, line))
-        reader = asyncio.create_task(_read(websocket, line, paper))
+        tasks = Tasks()
+        writer = tasks.spawn(_write(websocket, line), "media writer")
+        reader = tasks.spawn(_read(websocket, line, paper), "media reader")
         try:
             await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             paper.leave(line)
-            for task in (writer, reader):
-                task.cancel()
-            await asyncio.wait({writer, reader})
+            await tasks.cancel()
         if not reader.done() or reader.cancelled():
             await websocket.close()
 
@@ -38,7 +38,10 @@ def websocket_routes(world: World) -> list[WebSocketRoute]:
 
 async def _write(websocket: WebSocket, line: PaperLine) -> None:
     while (message := await line.outbox.get()) is not None:
-        await websocket.send_text(json.dumps(message))
+        try:
+            await websocket.send_text(json.dumps(message))
+        except (RuntimeError, WebSocketDisconnect):
+            return
 
 
 async def _read(websocket: WebSocket, line: PaperLine, paper: PaperSipSide) -> None:
