@@ -79,7 +79,7 @@ class TranscriberSettings(ServiceSettings):
         ge=1,
         le=64,
         validation_alias="TRANSCRIBER_DECODE_BATCH",
-        description="most decodes done together: about 8 on a CPU, 32 on a GPU",
+        description="most decodes done together by CTranslate2's decoder: about 8 on a CPU, 32 on a GPU",
     )
     languages: str = Field(
         "en",
