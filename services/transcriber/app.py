@@ -7,7 +7,7 @@ Finals, legs' ends and dead letters leave in a transaction with the offsets; par
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import structlog
@@ -52,7 +52,7 @@ def main(service: Service[TranscriberSettings]) -> None:
 
 def load_engine(settings: TranscriberSettings) -> Recognizer:
     """The engine that the settings ask for. Raises SettingError that names what to change."""
-    folder = _weights(settings)
+    folder = _weights(settings, _queues(settings))
     if settings.engine == "openai-whisper":
         return OpenAIWhisperEngine(
             folder,
@@ -146,7 +146,8 @@ def check() -> int:
     """Whether the models are there and whole: a line on standard output and 0, or why not and 2 or 1."""
     try:
         settings = load(TranscriberSettings)
-        folder = _weights(settings)
+        queues = _queues(settings)
+        folder = _weights(settings, queues)
         silero_file()
     except SettingError as error:
         print(str(error), file=sys.stderr)
@@ -155,16 +156,15 @@ def check() -> int:
         print(str(error), file=sys.stderr)
         return 1
     print(f"transcriber: {settings.model_name} in {folder} is whole, the voice detector is there")
-    for queue, speech in _queues(settings).items():
+    for queue, speech in queues.items():
         languages = ", ".join(speech.languages) or "languages as set for all"
         words = "vocabulary as set for all" if speech.hot_words is None else speech.hot_words or "no vocabulary"
         print(f"queue {queue}: {languages}; {words}")
     return 0
 
 
-def _weights(settings: TranscriberSettings) -> Path:
+def _weights(settings: TranscriberSettings, queues: Mapping[str, Speech]) -> Path:
     """The model's folder. Raises SettingError where it is not whole, or is not for what the settings expect."""
-    queues = _queues(settings)
     folder = model_folder(settings.model_dir, settings.model_name, cache=Path(settings.model_cache_dir))
     folder = verified(folder, name=settings.model_name, sha256=settings.model_sha256)
     for_all = Speech(settings.spoken_languages, settings.vocabulary)

@@ -18,6 +18,8 @@ import numpy.typing as npt
 from services.chassis.errors import SettingError
 
 Tensor = npt.NDArray[Any]
+HEAD = 64
+"""Width of one head of an attention, in every Whisper."""
 VERSION = 6
 TYPES = {0: "<f4", 1: "<i1", 2: "<i2", 3: "<i4", 4: "<f2"}
 
@@ -65,6 +67,11 @@ def openai_state(variables: Mapping[str, Tensor]) -> dict[str, Tensor]:
             out |= _layer(variables, f"{side}/layer_{layer}", f"{side}.blocks.{layer}")
             layer += 1
     return {name: np.array(tensor, dtype=np.float32) for name, tensor in out.items()}
+
+
+def layers_of(state: Mapping[str, Tensor], side: str) -> int:
+    """Layers of the ``encoder`` or the ``decoder``, by OpenAI's names."""
+    return len({name.split(".")[2] for name in state if name.startswith(f"{side}.blocks.")})
 
 
 def _ends(variables: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:

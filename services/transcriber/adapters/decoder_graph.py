@@ -1,7 +1,7 @@
 """Whisper's decoder as ONNX graphs in 8 bits, made at start from the weights that CTranslate2 reads.
 
 CTranslate2 leaves small matrix products on AMD (and any processor without MKL's favour) to oneDNN, which packs all
-weights anew at each step: 3 ms a token for tiny.en. onnxruntime packs them once: 0.6 ms for the same products.
+weights anew at each step: 3 ms a token for tiny.en. onnxruntime packs them once: 0.8 ms for the same products.
 
 Weights are rounded by columns in blocks of ``BLOCK``; activations are rounded row by row inside the product
 (``accuracy_level`` 4), so that what is decoded does not depend on its company in a batch.
@@ -18,30 +18,28 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from services.transcriber.adapters.ctranslate2_weights import HEAD, layers_of
+
 Floats = npt.NDArray[np.float32]
-HEAD = 64
 BLOCK = 128
-OPSET = 17
+OPSET = 18
 IR = 9
 DOMAIN = "com.microsoft"
 
 
 @dataclass(frozen=True, slots=True)
 class DecoderShape:
-    """Layers, width of a state, heads of an attention, tokens known, tokens at most."""
+    """Layers, width of a state, heads of an attention."""
 
     layers: int
     width: int
     heads: int
-    tokens: int
-    positions: int
 
 
 def shape_of(state: Mapping[str, Floats]) -> DecoderShape:
     """From OpenAI's names (``openai_state``)."""
-    tokens, width = state["decoder.token_embedding.weight"].shape
-    layers = len({name.split(".")[2] for name in state if name.startswith("decoder.blocks.")})
-    return DecoderShape(layers, width, width // HEAD, tokens, len(state["decoder.positional_embedding"]))
+    width = state["decoder.token_embedding.weight"].shape[1]
+    return DecoderShape(layers_of(state, "decoder"), width, width // HEAD)
 
 
 def cross_graph(state: Mapping[str, Floats]) -> bytes:
@@ -179,7 +177,7 @@ class Graph:
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
             self._constants,
         )  # fmt: skip
-        opsets = [helper.make_opsetid("", OPSET + 1), helper.make_opsetid(DOMAIN, 1)]
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(DOMAIN, 1)]
         data: bytes = helper.make_model(graph, opset_imports=opsets, ir_version=IR).SerializeToString()
         return data
 

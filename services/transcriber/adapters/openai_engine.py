@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from services.chassis.errors import SettingError, Transient
-from services.transcriber.adapters.ctranslate2_weights import openai_state, read_variables
+from services.transcriber.adapters.ctranslate2_weights import HEAD, layers_of, openai_state, read_variables
 from services.transcriber.adapters.resampling import WHISPER_HZ, to_whisper_rate
 from services.transcriber.domain.recognition import (
     EngineIdentity,
@@ -24,7 +24,6 @@ from services.transcriber.domain.recognition import (
 )
 
 BEAM = {Quality.PARTIAL: None, Quality.FINAL: 5}
-HEAD = 64
 
 
 class OpenAIWhisperEngine:
@@ -77,7 +76,7 @@ class OpenAIWhisperEngine:
         language, probability = self._language(mel, request)
         options = self._whisper.DecodingOptions(
             language=language, beam_size=BEAM[request.quality], without_timestamps=True, fp16=False,
-            prompt=(self._hot_words if request.hot_words is None else request.hot_words) or None,
+            prompt=request.words_to_expect(self._hot_words) or None,
         )  # fmt: skip
         result = self._whisper.decode(self._model, mel, options)
         tokens = [token for token in result.tokens if token < self._end_of_text(language)]
@@ -129,12 +128,11 @@ def _load(torch: Any, whisper: Any, model_dir: Path) -> Any:
     state = openai_state(read_variables(model_dir / "model.bin"))
     audio_ctx, audio_state = state["encoder.positional_embedding"].shape
     text_ctx, text_state = state["decoder.positional_embedding"].shape
-    layers = {side: len({n.split(".")[2] for n in state if n.startswith(f"{side}.blocks.")}) for side in _SIDES}
     dims = whisper.model.ModelDimensions(
         n_mels=state["encoder.conv1.weight"].shape[1], n_audio_ctx=audio_ctx, n_audio_state=audio_state,
-        n_audio_head=audio_state // HEAD, n_audio_layer=layers["encoder"],
+        n_audio_head=audio_state // HEAD, n_audio_layer=layers_of(state, "encoder"),
         n_vocab=state["decoder.token_embedding.weight"].shape[0], n_text_ctx=text_ctx, n_text_state=text_state,
-        n_text_head=text_state // HEAD, n_text_layer=layers["decoder"],
+        n_text_head=text_state // HEAD, n_text_layer=layers_of(state, "decoder"),
     )  # fmt: skip
     model = whisper.model.Whisper(dims)
     missing, unexpected = model.load_state_dict({n: torch.from_numpy(t) for n, t in state.items()}, strict=False)
@@ -148,6 +146,3 @@ def _load(torch: Any, whisper: Any, model_dir: Path) -> Any:
             mask[layer, head] = True
         model.register_buffer("alignment_heads", torch.from_numpy(mask).to_sparse(), persistent=False)
     return model
-
-
-_SIDES = ("encoder", "decoder")

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from services.transcriber.adapters.ctranslate2_weights import openai_state, read_variables
-from services.transcriber.adapters.decoder_graph import HEAD, cross_graph, shape_of, step_graph
+from services.transcriber.adapters.ctranslate2_weights import HEAD, openai_state, read_variables
+from services.transcriber.adapters.decoder_graph import cross_graph, shape_of, step_graph
 
 Floats = npt.NDArray[np.float32]
 
@@ -59,11 +59,12 @@ class PackedDecoder:
         fixed = {f"cross_{name}": value for name, value in zip(self._names, cross, strict=True)}
         empty = np.zeros((1, self._shape.heads, 0, HEAD), dtype=np.float32)
         logits, past = self._run(fixed, [empty] * len(self._names), np.array([prompt]), 0)
-        silent = _softmax(logits[0, list(prompt).index(self._start)])[self._no_speech]
-        first = _log_softmax(self._allowed(logits[:, -1], first=True))
+        silent = float(np.exp(_log_softmax(logits[0, list(prompt).index(self._start)])[self._no_speech]))
+        logits[:, -1, self._not_first] = -np.inf
+        first = self._chances(logits)
         if beam == 1:
-            return self._greedy(fixed, past, first, len(prompt), limit, float(silent))
-        return self._search(fixed, past, first, len(prompt), beam, limit, float(silent))
+            return self._greedy(fixed, past, first, len(prompt), limit, silent)
+        return self._search(fixed, past, first, len(prompt), beam, limit, silent)
 
     def _greedy(
         self, fixed: dict[str, Any], past: list[Floats], chances: Floats, at: int, limit: int, silent: float
@@ -79,7 +80,7 @@ class PackedDecoder:
             if len(tokens) >= limit:
                 break
             logits, past = self._run(fixed, past, np.array([[best]]), at + len(tokens) - 1)
-            chances = _log_softmax(self._allowed(logits[:, -1]))
+            chances = self._chances(logits)
         return Hypothesis(tuple(tokens), total / max(1, len(tokens)), silent)
 
     def _search(
@@ -105,7 +106,7 @@ class PackedDecoder:
             past = [value[sources] for value in past]
             tokens = np.array([[beam.tokens[-1]] for beam in kept])
             logits, past = self._run(fixed, past, tokens, at + len(kept[0].tokens) - 1)
-            chances = _log_softmax(self._allowed(logits[:, -1]))
+            chances = self._chances(logits)
             beams = kept
         if not done:
             done = [(beam.total / len(beam.tokens), beam.tokens) for beam in kept]
@@ -121,11 +122,11 @@ class PackedDecoder:
         logits, *present = self._step.run(None, feeds)
         return logits, present
 
-    def _allowed(self, logits: Floats, *, first: bool = False) -> Floats:
-        logits[:, self._never] = -np.inf
-        if first:
-            logits[:, self._not_first] = -np.inf
-        return logits
+    def _chances(self, logits: Floats) -> Floats:
+        """Log probability of each token that may come next, a row for each of ``logits``."""
+        following = logits[:, -1]
+        following[:, self._never] = -np.inf
+        return _log_softmax(following)
 
 
 def _session(graph: bytes) -> onnxruntime.InferenceSession:
@@ -134,12 +135,6 @@ def _session(graph: bytes) -> onnxruntime.InferenceSession:
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-
-
-def _softmax(logits: Floats) -> Floats:
-    raised = np.exp(logits - logits.max())
-    out: Floats = raised / raised.sum()
-    return out
 
 
 def _log_softmax(logits: Floats) -> Floats:

@@ -122,12 +122,10 @@ class WhisperEngine:
             token for text, token in vocabulary.get_vocab().items() if any(c.isdigit() for c in text)
         )
         self._stage = stage
-        tokens = self._tokenizer
-        self._packed = (
-            PackedDecoder(model_dir, end=tokens.eot, start=tokens.sot, no_speech=tokens.no_speech)
-            if own_decoder and device == "cpu" and compute_type == "int8"
-            else None
-        )
+        self._packed: PackedDecoder | None = None
+        if own_decoder and device == "cpu" and compute_type == "int8":
+            named = self._tokenizer
+            self._packed = PackedDecoder(model_dir, end=named.eot, start=named.sot, no_speech=named.no_speech)
         self._tail: States | None = mean_tail(self._encode_full) if short_windows else None
 
     @property
@@ -144,7 +142,7 @@ class WhisperEngine:
 
     def _context(self, request: RecognitionRequest) -> list[int]:
         """What stands before the prompt: the names and terms to expect."""
-        hot_words = _expected(request, self._hot_words)
+        hot_words = request.words_to_expect(self._hot_words)
         known = self._contexts.get(hot_words)
         if known is None:
             known = [self._tokenizer.sot_prev, *self._tokenizer.encode(" " + hot_words)] if hot_words else []
@@ -162,7 +160,7 @@ class WhisperEngine:
 
     def batch_key(self, request: RecognitionRequest) -> Hashable:
         """Partials go together, and finals of one length; the prompts of a batch are equally long."""
-        hot_words = _expected(request, self._hot_words)
+        hot_words = request.words_to_expect(self._hot_words)
         if self._tail is None or request.quality is Quality.PARTIAL:
             return request.quality, hot_words
         return request.quality, hot_words, _final_states(_own_frames(request.duration_ms / 1000, request.quality) // 2)
@@ -320,11 +318,6 @@ class WhisperEngine:
             view = ctranslate2.StorageView.from_array(np.ascontiguousarray(look.states))
             aligned = self._model.align(view, tokenizer.sot_sequence, [tokens], frames)[0]
         return aligned_words(tokenizer, tokens, aligned, request.duration_ms)
-
-
-def _expected(request: RecognitionRequest, hot_words: str) -> str:
-    """The request's words to expect, or those set for all."""
-    return hot_words if request.hot_words is None else request.hot_words
 
 
 def _suspicious(look: _Look, request: RecognitionRequest) -> bool:

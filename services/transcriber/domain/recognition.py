@@ -40,6 +40,10 @@ class RecognitionRequest:
         """Length of the audio."""
         return len(self.pcm16) // 2 * 1000 // self.rate_hz
 
+    def words_to_expect(self, set_for_all: str) -> str:
+        """The request's names and terms, or the engine's where it says none."""
+        return set_for_all if self.hot_words is None else self.hot_words
+
 
 @dataclass(frozen=True, slots=True)
 class RecognizedWord:

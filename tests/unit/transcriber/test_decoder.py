@@ -82,6 +82,14 @@ def test_an_engine_without_batches_gets_one_at_a_time() -> None:
     assert decoder.decode(jobs) == [(jobs[0], Recognition())]
 
 
+def test_an_engine_whose_batches_do_not_pay_gets_one_at_a_time() -> None:
+    engine = Batching(batches_pay=False)
+    decoder = Decoder(engine)
+    queue = _queue(_job("a", Kind.FINAL), _job("b", Kind.FINAL))
+    assert [job.utterance_id for job in decoder.take(queue)] == ["a"]
+    assert [job.utterance_id for job in decoder.take(queue)] == ["b"]
+
+
 def test_one_bad_audio_does_not_spoil_the_others() -> None:
     engine = Batching()
     jobs = [_job("a", Kind.FINAL), _job("b", Kind.FINAL, BAD), _job("c", Kind.FINAL)]
