@@ -145,6 +145,8 @@ class LegStream:
         spoken = self._find(job.utterance_id)
         if spoken is None:
             return out
+        if recognition is not None and recognition.tokens:
+            spoken.tokens = recognition.tokens
         if job.kind is Kind.PARTIAL:
             spoken.partial_pending = False
             if recognition is not None and spoken is self._open:
@@ -214,6 +216,7 @@ class LegStream:
             rate_hz=self.rate_hz,
             language=self._speech.language,
             speech=self._speech.expected,
+            draft=spoken.tokens,
         )
 
     def _partial(self, step_ms: int | None, out: list[Effect]) -> None:

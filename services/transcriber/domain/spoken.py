@@ -35,6 +35,8 @@ class Spoken:
     decoded_wall_ms: int = 0
     attempts: int = 0
     shown: str = ""
+    tokens: tuple[int, ...] = ()
+    """What the engine heard of it last."""
     language: str = "en"
 
     def timed(self, recognition: Recognition, voice: Sequence[float], threshold: float) -> tuple[TimedWord, ...]:
