@@ -13,9 +13,12 @@ alone, so that its text is the same in any company.
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +45,7 @@ from services.transcriber.domain.recognition import (
 FRAMES_PER_S = 100
 FULL_FRAMES = 3_000
 FULL_STATES = 1_500
+FIRST_LOOKS_KEPT = 2_000
 MOST_TOKENS = 224
 """Half of what the decoder has positions for, as it was trained."""
 PAD_S = {Quality.PARTIAL: 1.5, Quality.FINAL: 2.0}
@@ -53,7 +57,10 @@ PARTIAL_TAIL_STATES = 2 * STATES_PER_S
 FINAL_TAIL_STATES = 4 * STATES_PER_S
 FINAL_STATES = (600, 900, 1_200, FULL_STATES)
 """Lengths of finals as the decoder sees them: the first that leaves room for the tail."""
-BEAM = {Quality.PARTIAL: 1, Quality.FINAL: 5}
+BEAM = 5
+FIRST_BEAM = 1
+SURE = -0.3
+WORTH_KNOWING = -1.0
 
 Stage = Callable[[str], AbstractContextManager[None]]
 
@@ -79,6 +86,24 @@ class _Look:
     states: States
     decode: _Decode
     tongue: _Tongue
+
+
+class _Alone:
+    """The first looks of late, which later ones may need."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Hashable, _Decode] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def keep(self, request: RecognitionRequest, decode: _Decode) -> None:
+        with self._lock:
+            self._kept[_name(request)] = decode
+            while len(self._kept) > FIRST_LOOKS_KEPT:
+                self._kept.popitem(last=False)
+
+    def get(self, request: RecognitionRequest) -> _Decode | None:
+        with self._lock:
+            return self._kept.get(_name(request))
 
 
 class WhisperEngine:
@@ -126,6 +151,7 @@ class WhisperEngine:
         if own_decoder and device == "cpu" and compute_type == "int8":
             named = self._tokenizer
             self._packed = PackedDecoder(model_dir, end=named.eot, start=named.sot, no_speech=named.no_speech)
+        self._alone = _Alone()
         self._tail: States | None = mean_tail(self._encode_full) if short_windows else None
 
     @property
@@ -179,6 +205,9 @@ class WhisperEngine:
         if tail is None:
             return [self._full(heard, request) for heard, request in zip(samples, requests, strict=True)]
         looks = self._look(samples, requests, tail, LEAST_WINDOW_S)
+        for request, look in zip(requests, looks, strict=True):
+            if request.quality is Quality.FINAL:
+                self._alone.keep(request, look.decode)
         return [
             self._trusted(heard, request, look, tail)
             for heard, request, look in zip(samples, requests, looks, strict=True)
@@ -189,19 +218,61 @@ class WhisperEngine:
 
         A partial is left out instead: the next one follows soon, and a full window costs as much as ten.
         """
+        believed = not _suspicious(look, request)
+        if request.quality is Quality.PARTIAL:
+            return self._recognition(look, request) if believed else Recognition()
+        if believed and look.decode.score >= SURE:
+            return self._recognition(look, request)
+        in_context = self._in_context(request, look, tail)
+        if in_context is not None:
+            return self._recognition(in_context, request, second_look=True)
+        if FIRST_BEAM != BEAM:
+            (decode,) = self._generate(look.states, [request], [look.tongue], beam=BEAM)
+            look = replace(look, decode=decode)
         if _suspicious(look, request):
-            return Recognition() if request.quality is Quality.PARTIAL else self._full(samples, request)
-        if request.quality is Quality.FINAL and look.decode.score < UNSURE:
-            (second,) = self._look([samples], [request], tail, SECOND_WINDOW_S)
+            return self._full(samples, request)
+        if look.decode.score < UNSURE:
+            (second,) = self._look([samples], [request], tail, SECOND_WINDOW_S, beam=BEAM)
             if not _suspicious(second, request):
                 return self._recognition(second, request, second_look=True)
         return self._recognition(look, request)
+
+    def _in_context(self, request: RecognitionRequest, look: _Look, tail: States) -> _Look | None:
+        """Heard again behind what the same speaker said before, whose words are given; None where that tells nothing.
+
+        The words' times and the look's own doubts stay those of the utterance alone.
+        """
+        before, prefix = [], []
+        for pcm16 in request.before:
+            earlier = replace(request, pcm16=pcm16, before=())
+            decode = self._alone.get(earlier) or self._first(earlier, tail)
+            if (
+                decode.tokens
+                and decode.score >= WORTH_KNOWING
+                and not suspicious(decode.tokens, earlier.duration_ms, ended=decode.ended)
+            ):
+                before.append(pcm16)
+                prefix += decode.tokens
+        if not before:
+            return None
+        whole = to_whisper_rate(b"".join([*before, request.pcm16]), request.rate_hz)
+        own = self._encode(whole, _own_frames(len(whole) / WHISPER_HZ, Quality.FINAL))[0]
+        states = _spliced(own, tail, _final_states(len(own)))[np.newaxis]
+        (decode,) = self._generate(states, [request], [look.tongue], beam=BEAM, prefix=prefix)
+        heard = replace(look, decode=replace(decode, score=look.decode.score, no_speech=look.decode.no_speech))
+        return None if _suspicious(heard, request) or not decode.tokens else heard
+
+    def _first(self, request: RecognitionRequest, tail: States) -> _Decode:
+        samples = to_whisper_rate(request.pcm16, request.rate_hz)
+        (look,) = self._look([samples], [request], tail, LEAST_WINDOW_S)
+        self._alone.keep(request, look.decode)
+        return look.decode
 
     def _full(self, samples: Samples, request: RecognitionRequest) -> Recognition:
         """On the 30 s window; what loops even there is cut."""
         states = self._encode_full(samples)
         tongues = self._tongues(states, [request])
-        (decode,) = self._generate(states, [request], tongues)
+        (decode,) = self._generate(states, [request], tongues, beam=BEAM)
         loop = loop_start(decode.tokens, self._digits)
         tokens = decode.tokens if loop is None else decode.tokens[:loop]
         whole = _Decode(tokens, decode.score, decode.no_speech, decode.ended)
@@ -224,7 +295,12 @@ class WhisperEngine:
         return self._encode(samples, FULL_FRAMES)
 
     def _look(
-        self, samples: Sequence[Samples], requests: Sequence[RecognitionRequest], tail: States, least_s: float
+        self,
+        samples: Sequence[Samples],
+        requests: Sequence[RecognitionRequest],
+        tail: States,
+        least_s: float,
+        beam: int | None = None,
     ) -> list[_Look]:
         """Decode on each stretch's own states, all with so much of the tail that they are equally long."""
         quality = requests[0].quality
@@ -233,7 +309,9 @@ class WhisperEngine:
         length = _final_states(longest) if quality is Quality.FINAL else min(longest + PARTIAL_TAIL_STATES, FULL_STATES)
         states = np.stack([_spliced(heard, tail, length) for heard in own])
         tongues = self._tongues(states, requests)
-        decodes = self._generate(states, requests, tongues)
+        decodes = self._generate(
+            states, requests, tongues, beam=beam or (1 if quality is Quality.PARTIAL else FIRST_BEAM)
+        )
         return [
             _Look(states[number : number + 1], decode, tongue)
             for number, (decode, tongue) in enumerate(zip(decodes, tongues, strict=True))
@@ -260,25 +338,29 @@ class WhisperEngine:
         return told
 
     def _generate(
-        self, states: States, requests: Sequence[RecognitionRequest], tongues: Sequence[_Tongue]
+        self,
+        states: States,
+        requests: Sequence[RecognitionRequest],
+        tongues: Sequence[_Tongue],
+        *,
+        beam: int,
+        prefix: Sequence[int] = (),
     ) -> list[_Decode]:
         limits = [min(token_limit(request.duration_ms) + 1, MOST_TOKENS) for request in requests]
         context = self._context(requests[0])
         prompts = [
-            [*context, *self._in(tongue.language).sot_sequence, self._tokenizer.no_timestamps] for tongue in tongues
+            [*context, *self._in(tongue.language).sot_sequence, self._tokenizer.no_timestamps, *prefix]
+            for tongue in tongues
         ]
         if self._packed is not None:
-            return [
-                self._by_own(self._packed, *one, beam=BEAM[requests[0].quality])
-                for one in zip(states, prompts, limits, strict=True)
-            ]
+            return [self._by_own(self._packed, *one, beam=beam) for one in zip(states, prompts, limits, strict=True)]
         with self._stage("decode"):
             results = self._model.generate(
                 ctranslate2.StorageView.from_array(states),
                 prompts,
-                beam_size=BEAM[requests[0].quality],
+                beam_size=beam,
                 # The library ends at half of it.
-                max_length=min(2 * max(limits) + len(context), 2 * MOST_TOKENS),
+                max_length=min(2 * max(limits) + len(context) + len(prefix), 2 * MOST_TOKENS),
                 return_scores=True,
                 return_no_speech_prob=True,
                 suppress_tokens=[-1],
@@ -318,6 +400,11 @@ class WhisperEngine:
             view = ctranslate2.StorageView.from_array(np.ascontiguousarray(look.states))
             aligned = self._model.align(view, tokenizer.sot_sequence, [tokens], frames)[0]
         return aligned_words(tokenizer, tokens, aligned, request.duration_ms)
+
+
+def _name(request: RecognitionRequest) -> Hashable:
+    digest = blake2b(request.pcm16, digest_size=16).digest()
+    return digest, request.rate_hz, request.language, request.languages, request.hot_words
 
 
 def _suspicious(look: _Look, request: RecognitionRequest) -> bool:

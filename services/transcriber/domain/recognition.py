@@ -25,7 +25,8 @@ class RecognitionRequest:
 
     ``language`` is the leg's where it is known (ISO 639-1), empty where the engine is to find out; then ``languages``
     are those it may be, none where the engine's own are meant. ``hot_words`` are names and terms to expect, None where
-    the engine's own are meant.
+    the engine's own are meant. ``before`` is what the same speaker said before, utterance by utterance, the oldest
+    first: an engine may listen to it to understand this one.
     """
 
     pcm16: bytes
@@ -34,6 +35,7 @@ class RecognitionRequest:
     language: str = ""
     languages: tuple[str, ...] = ()
     hot_words: str | None = None
+    before: tuple[bytes, ...] = ()
 
     @property
     def duration_ms(self) -> int:
