@@ -13,12 +13,10 @@ alone, so that its text is the same in any company.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from hashlib import blake2b
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +27,7 @@ from faster_whisper.feature_extractor import FeatureExtractor
 from faster_whisper.tokenizer import Tokenizer
 
 from services.chassis.errors import Transient
+from services.transcriber.adapters.first_looks import FirstLooks
 from services.transcriber.adapters.packed_decoder import PackedDecoder
 from services.transcriber.adapters.resampling import WHISPER_HZ, Samples, to_whisper_rate
 from services.transcriber.adapters.silence_tail import TAIL_FROM, States, mean_tail
@@ -45,7 +44,7 @@ from services.transcriber.domain.recognition import (
 FRAMES_PER_S = 100
 FULL_FRAMES = 3_000
 FULL_STATES = 1_500
-FIRST_LOOKS_KEPT = 2_000
+LONGEST_S = 28.0
 MOST_TOKENS = 224
 """Half of what the decoder has positions for, as it was trained."""
 PAD_S = {Quality.PARTIAL: 1.5, Quality.FINAL: 2.0}
@@ -86,24 +85,6 @@ class _Look:
     states: States
     decode: _Decode
     tongue: _Tongue
-
-
-class _Alone:
-    """The first looks of late, which later ones may need."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, _Decode] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def keep(self, request: RecognitionRequest, decode: _Decode) -> None:
-        with self._lock:
-            self._kept[_name(request)] = decode
-            while len(self._kept) > FIRST_LOOKS_KEPT:
-                self._kept.popitem(last=False)
-
-    def get(self, request: RecognitionRequest) -> _Decode | None:
-        with self._lock:
-            return self._kept.get(_name(request))
 
 
 class WhisperEngine:
@@ -151,7 +132,7 @@ class WhisperEngine:
         if own_decoder and device == "cpu" and compute_type == "int8":
             named = self._tokenizer
             self._packed = PackedDecoder(model_dir, end=named.eot, start=named.sot, no_speech=named.no_speech)
-        self._alone = _Alone()
+        self._alone: FirstLooks[_Decode] = FirstLooks()
         self._tail: States | None = mean_tail(self._encode_full) if short_windows else None
 
     @property
@@ -207,7 +188,7 @@ class WhisperEngine:
         looks = self._look(samples, requests, tail, LEAST_WINDOW_S)
         for request, look in zip(requests, looks, strict=True):
             if request.quality is Quality.FINAL:
-                self._alone.keep(request, look.decode)
+                self._alone.put(request, look.decode)
         return [
             self._trusted(heard, request, look, tail)
             for heard, request, look in zip(samples, requests, looks, strict=True)
@@ -242,30 +223,26 @@ class WhisperEngine:
 
         The words' times and the look's own doubts stay those of the utterance alone.
         """
-        before, prefix = [], []
+        before: list[bytes] = []
+        prefix: list[int] = []
         for pcm16 in request.before:
             earlier = replace(request, pcm16=pcm16, before=())
-            decode = self._alone.get(earlier) or self._first(earlier, tail)
-            if (
-                decode.tokens
-                and decode.score >= WORTH_KNOWING
-                and not suspicious(decode.tokens, earlier.duration_ms, ended=decode.ended)
-            ):
+            decode = self._alone.get(earlier, partial(self._by_itself, earlier, tail))
+            if _worth_knowing(decode, earlier):
                 before.append(pcm16)
                 prefix += decode.tokens
-        if not before:
-            return None
         whole = to_whisper_rate(b"".join([*before, request.pcm16]), request.rate_hz)
+        if not before or len(whole) > LONGEST_S * WHISPER_HZ:
+            return None
         own = self._encode(whole, _own_frames(len(whole) / WHISPER_HZ, Quality.FINAL))[0]
         states = _spliced(own, tail, _final_states(len(own)))[np.newaxis]
         (decode,) = self._generate(states, [request], [look.tongue], beam=BEAM, prefix=prefix)
         heard = replace(look, decode=replace(decode, score=look.decode.score, no_speech=look.decode.no_speech))
         return None if _suspicious(heard, request) or not decode.tokens else heard
 
-    def _first(self, request: RecognitionRequest, tail: States) -> _Decode:
+    def _by_itself(self, request: RecognitionRequest, tail: States) -> _Decode:
         samples = to_whisper_rate(request.pcm16, request.rate_hz)
         (look,) = self._look([samples], [request], tail, LEAST_WINDOW_S)
-        self._alone.keep(request, look.decode)
         return look.decode
 
     def _full(self, samples: Samples, request: RecognitionRequest) -> Recognition:
@@ -402,9 +379,9 @@ class WhisperEngine:
         return aligned_words(tokenizer, tokens, aligned, request.duration_ms)
 
 
-def _name(request: RecognitionRequest) -> Hashable:
-    digest = blake2b(request.pcm16, digest_size=16).digest()
-    return digest, request.rate_hz, request.language, request.languages, request.hot_words
+def _worth_knowing(decode: _Decode, request: RecognitionRequest) -> bool:
+    believed = not suspicious(decode.tokens, request.duration_ms, ended=decode.ended)
+    return believed and bool(decode.tokens) and decode.score >= WORTH_KNOWING
 
 
 def _suspicious(look: _Look, request: RecognitionRequest) -> bool:
