@@ -32,7 +32,7 @@ from services.transcriber.adapters.packed_decoder import PackedDecoder
 from services.transcriber.adapters.resampling import WHISPER_HZ, Samples, to_whisper_rate
 from services.transcriber.adapters.silence_tail import TAIL_FROM, States, mean_tail
 from services.transcriber.adapters.word_spans import STATES_PER_S, aligned_words, spread_words
-from services.transcriber.domain.guards import loop_start, suspicious, token_limit
+from services.transcriber.domain.guards import echoes, loop_start, suspicious, token_limit
 from services.transcriber.domain.recognition import (
     EngineIdentity,
     Quality,
@@ -47,19 +47,21 @@ FULL_STATES = 1_500
 LONGEST_S = 28.0
 MOST_TOKENS = 224
 """Half of what the decoder has positions for, as it was trained."""
+PROMPT_TOKENS = 4
 PAD_S = {Quality.PARTIAL: 1.5, Quality.FINAL: 2.0}
 LEAST_WINDOW_S = 3.0
 SECOND_WINDOW_S = 15.0
 UNSURE = -0.6
-"""Mean log probability of a final below which it is heard a second time, on more of its silence: one in twenty."""
+"""Mean log probability under which a final that nothing was said before is heard again on more of its silence."""
 PARTIAL_TAIL_STATES = 2 * STATES_PER_S
 FINAL_TAIL_STATES = 4 * STATES_PER_S
 FINAL_STATES = (600, 900, 1_200, FULL_STATES)
 """Lengths of finals as the decoder sees them: the first that leaves room for the tail."""
 BEAM = 5
-FIRST_BEAM = 1
 SURE = -0.3
+"""Mean log probability of a greedy final from which it stands: three in four. The others get a beam and more to go by."""
 WORTH_KNOWING = -1.0
+"""Mean log probability under which there is noise rather than words: no context for others, and none helps it."""
 
 Stage = Callable[[str], AbstractContextManager[None]]
 
@@ -132,6 +134,7 @@ class WhisperEngine:
         if own_decoder and device == "cpu" and compute_type == "int8":
             named = self._tokenizer
             self._packed = PackedDecoder(model_dir, end=named.eot, start=named.sot, no_speech=named.no_speech)
+        self._first_beam = BEAM if self._packed is None else 1
         self._alone: FirstLooks[_Decode] = FirstLooks()
         self._tail: States | None = mean_tail(self._encode_full) if short_windows else None
 
@@ -204,10 +207,10 @@ class WhisperEngine:
             return self._recognition(look, request) if believed else Recognition()
         if believed and look.decode.score >= SURE:
             return self._recognition(look, request)
-        in_context = self._in_context(request, look, tail)
+        in_context = self._in_context(request, look, tail) if _worth_knowing(look.decode, request) else None
         if in_context is not None:
             return self._recognition(in_context, request, second_look=True)
-        if FIRST_BEAM != BEAM:
+        if self._first_beam != BEAM:
             (decode,) = self._generate(look.states, [request], [look.tongue], beam=BEAM)
             look = replace(look, decode=decode)
         if _suspicious(look, request):
@@ -232,13 +235,16 @@ class WhisperEngine:
                 before.append(pcm16)
                 prefix += decode.tokens
         whole = to_whisper_rate(b"".join([*before, request.pcm16]), request.rate_hz)
-        if not before or len(whole) > LONGEST_S * WHISPER_HZ:
+        told = len(prefix) + len(self._context(request))
+        if not before or len(whole) > LONGEST_S * WHISPER_HZ or told > MOST_TOKENS - PROMPT_TOKENS:
             return None
         own = self._encode(whole, _own_frames(len(whole) / WHISPER_HZ, Quality.FINAL))[0]
         states = _spliced(own, tail, _final_states(len(own)))[np.newaxis]
         (decode,) = self._generate(states, [request], [look.tongue], beam=BEAM, prefix=prefix)
         heard = replace(look, decode=replace(decode, score=look.decode.score, no_speech=look.decode.no_speech))
-        return None if _suspicious(heard, request) or not decode.tokens else heard
+        if not decode.tokens or _suspicious(heard, request) or echoes(decode.tokens, prefix):
+            return None
+        return heard
 
     def _by_itself(self, request: RecognitionRequest, tail: States) -> _Decode:
         samples = to_whisper_rate(request.pcm16, request.rate_hz)
@@ -287,7 +293,7 @@ class WhisperEngine:
         states = np.stack([_spliced(heard, tail, length) for heard in own])
         tongues = self._tongues(states, requests)
         decodes = self._generate(
-            states, requests, tongues, beam=beam or (1 if quality is Quality.PARTIAL else FIRST_BEAM)
+            states, requests, tongues, beam=beam or (1 if quality is Quality.PARTIAL else self._first_beam)
         )
         return [
             _Look(states[number : number + 1], decode, tongue)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from services.transcriber.domain.cues import Asked, Topic
 from services.transcriber.domain.endpointing import Anchor
-from services.transcriber.domain.guards import is_ghost, loop_start, repeats, suspicious, token_limit
+from services.transcriber.domain.guards import echoes, is_ghost, loop_start, repeats, suspicious, token_limit
 from services.transcriber.domain.progress import NOTE_BYTES, PartitionMarks, read_note
 from services.transcriber.domain.recognition import RecognizedWord
 from services.transcriber.domain.transcript import Foothold, LegMark
@@ -56,6 +56,15 @@ def test_thanks_are_a_ghost_only_without_a_voice() -> None:
     assert not ghost("Bye.", 0.351, -0.68, 0.63, 1184)
     assert not ghost("Okay.", 0.61, -0.77, 0.75, 672)
     assert not ghost("Right.", 0.519, -0.56, 0.87, 576)
+
+
+def test_an_echo_says_five_tokens_of_before_again() -> None:
+    before = [1, 2, 3, 4, 5, 6, 7]
+    assert echoes([3, 4, 5, 6, 7], before)
+    assert echoes([9, 1, 2, 3, 4, 5, 8], before)
+    assert not echoes([1, 2, 3, 4, 9, 5, 6, 7], before)
+    assert not echoes([4, 5, 6, 7], before)
+    assert not echoes([1, 2, 3, 4, 5], [])
 
 
 def test_words_shrink_to_where_there_is_a_voice() -> None:
