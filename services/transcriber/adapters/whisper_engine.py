@@ -5,6 +5,11 @@ learned to see the silence behind the speech. So the speech is encoded with some
 a long silence, made once from the model itself (see ``silence_tail``), are appended before decoding. A decode that
 trips a guard (``domain.guards``) is repeated on the full window.
 
+A final is decoded greedily at first, and stands where the model is sure of it. Else it is decoded by beam search behind
+what the same speaker said before, whose audio is encoded with it and whose words are given: so the model knows the
+voice, the line and the subject, as it does where it is given half a minute at once. The words given are those of the
+earlier utterances' own first looks, so that a text depends on the audio within reach alone.
+
 On a CPU in int8 the decoder is our own (``packed_decoder``), one utterance at a time. A step of CTranslate2's costs
 nearly the same for one utterance as for four, because most of it is reading and packing the weights; so there what
 waits is decoded together. The tail brings all of a batch to one length. A final's length is chosen by its own audio
@@ -59,7 +64,7 @@ FINAL_STATES = (600, 900, 1_200, FULL_STATES)
 """Lengths of finals as the decoder sees them: the first that leaves room for the tail."""
 BEAM = 5
 SURE = -0.3
-"""Mean log probability of a greedy final from which it stands: three in four. The others get a beam and more to go by."""
+"""Mean log probability from which a final stands as the first look has it: three in four do."""
 WORTH_KNOWING = -1.0
 """Mean log probability under which there is noise rather than words: no context for others, and none helps it."""
 
