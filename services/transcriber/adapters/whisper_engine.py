@@ -5,6 +5,11 @@ learned to see the silence behind the speech. So the speech is encoded with some
 a long silence, made once from the model itself (see ``silence_tail``), are appended before decoding. A decode that
 trips a guard (``domain.guards``) is repeated on the full window.
 
+A final is decoded greedily at first, and stands where the model is sure of it. Else it is decoded by beam search behind
+what the same speaker said before, whose audio is encoded with it and whose words are given: so the model knows the
+voice, the line and the subject, as it does where it is given half a minute at once. The words given are those of the
+earlier utterances' own first looks, so that a text depends on the audio within reach alone.
+
 On a CPU in int8 the decoder is our own (``packed_decoder``), one utterance at a time. A step of CTranslate2's costs
 nearly the same for one utterance as for four, because most of it is reading and packing the weights; so there what
 waits is decoded together. The tail brings all of a batch to one length. A final's length is chosen by its own audio
@@ -15,7 +20,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +32,12 @@ from faster_whisper.feature_extractor import FeatureExtractor
 from faster_whisper.tokenizer import Tokenizer
 
 from services.chassis.errors import Transient
+from services.transcriber.adapters.first_looks import FirstLooks
 from services.transcriber.adapters.packed_decoder import PackedDecoder
 from services.transcriber.adapters.resampling import WHISPER_HZ, Samples, to_whisper_rate
 from services.transcriber.adapters.silence_tail import TAIL_FROM, States, mean_tail
 from services.transcriber.adapters.word_spans import STATES_PER_S, aligned_words, spread_words
-from services.transcriber.domain.guards import loop_start, suspicious, token_limit
+from services.transcriber.domain.guards import echoes, loop_start, suspicious, token_limit
 from services.transcriber.domain.recognition import (
     EngineIdentity,
     Quality,
@@ -42,18 +49,24 @@ from services.transcriber.domain.recognition import (
 FRAMES_PER_S = 100
 FULL_FRAMES = 3_000
 FULL_STATES = 1_500
+LONGEST_S = 28.0
 MOST_TOKENS = 224
 """Half of what the decoder has positions for, as it was trained."""
+PROMPT_TOKENS = 4
 PAD_S = {Quality.PARTIAL: 1.5, Quality.FINAL: 2.0}
 LEAST_WINDOW_S = 3.0
 SECOND_WINDOW_S = 15.0
 UNSURE = -0.6
-"""Mean log probability of a final below which it is heard a second time, on more of its silence: one in twenty."""
+"""Mean log probability under which a final that nothing was said before is heard again on more of its silence."""
 PARTIAL_TAIL_STATES = 2 * STATES_PER_S
 FINAL_TAIL_STATES = 4 * STATES_PER_S
 FINAL_STATES = (600, 900, 1_200, FULL_STATES)
 """Lengths of finals as the decoder sees them: the first that leaves room for the tail."""
-BEAM = {Quality.PARTIAL: 1, Quality.FINAL: 5}
+BEAM = 5
+SURE = -0.3
+"""Mean log probability from which a final stands as the first look has it: three in four do."""
+WORTH_KNOWING = -1.0
+"""Mean log probability under which there is noise rather than words: no context for others, and none helps it."""
 
 Stage = Callable[[str], AbstractContextManager[None]]
 
@@ -126,6 +139,8 @@ class WhisperEngine:
         if own_decoder and device == "cpu" and compute_type == "int8":
             named = self._tokenizer
             self._packed = PackedDecoder(model_dir, end=named.eot, start=named.sot, no_speech=named.no_speech)
+        self._first_beam = BEAM if self._packed is None else 1
+        self._alone: FirstLooks[_Decode] = FirstLooks()
         self._tail: States | None = mean_tail(self._encode_full) if short_windows else None
 
     @property
@@ -179,6 +194,9 @@ class WhisperEngine:
         if tail is None:
             return [self._full(heard, request) for heard, request in zip(samples, requests, strict=True)]
         looks = self._look(samples, requests, tail, LEAST_WINDOW_S)
+        for request, look in zip(requests, looks, strict=True):
+            if request.quality is Quality.FINAL:
+                self._alone.put(request, look.decode)
         return [
             self._trusted(heard, request, look, tail)
             for heard, request, look in zip(samples, requests, looks, strict=True)
@@ -189,19 +207,60 @@ class WhisperEngine:
 
         A partial is left out instead: the next one follows soon, and a full window costs as much as ten.
         """
+        believed = not _suspicious(look, request)
+        if request.quality is Quality.PARTIAL:
+            return self._recognition(look, request) if believed else Recognition()
+        if believed and look.decode.score >= SURE:
+            return self._recognition(look, request)
+        in_context = self._in_context(request, look, tail) if _worth_knowing(look.decode, request) else None
+        if in_context is not None:
+            return self._recognition(in_context, request, second_look=True)
+        if self._first_beam != BEAM:
+            (decode,) = self._generate(look.states, [request], [look.tongue], beam=BEAM)
+            look = replace(look, decode=decode)
         if _suspicious(look, request):
-            return Recognition() if request.quality is Quality.PARTIAL else self._full(samples, request)
-        if request.quality is Quality.FINAL and look.decode.score < UNSURE:
-            (second,) = self._look([samples], [request], tail, SECOND_WINDOW_S)
+            return self._full(samples, request)
+        if look.decode.score < UNSURE:
+            (second,) = self._look([samples], [request], tail, SECOND_WINDOW_S, beam=BEAM)
             if not _suspicious(second, request):
                 return self._recognition(second, request, second_look=True)
         return self._recognition(look, request)
+
+    def _in_context(self, request: RecognitionRequest, look: _Look, tail: States) -> _Look | None:
+        """Heard again behind what the same speaker said before, whose words are given; None where that tells nothing.
+
+        The words' times and the look's own doubts stay those of the utterance alone.
+        """
+        before: list[bytes] = []
+        prefix: list[int] = []
+        for pcm16 in request.before:
+            earlier = replace(request, pcm16=pcm16, before=())
+            decode = self._alone.get(earlier, partial(self._by_itself, earlier, tail))
+            if _worth_knowing(decode, earlier):
+                before.append(pcm16)
+                prefix += decode.tokens
+        whole = to_whisper_rate(b"".join([*before, request.pcm16]), request.rate_hz)
+        told = len(prefix) + len(self._context(request))
+        if not before or len(whole) > LONGEST_S * WHISPER_HZ or told > MOST_TOKENS - PROMPT_TOKENS:
+            return None
+        own = self._encode(whole, _own_frames(len(whole) / WHISPER_HZ, Quality.FINAL))[0]
+        states = _spliced(own, tail, _final_states(len(own)))[np.newaxis]
+        (decode,) = self._generate(states, [request], [look.tongue], beam=BEAM, prefix=prefix)
+        heard = replace(look, decode=replace(decode, score=look.decode.score, no_speech=look.decode.no_speech))
+        if not decode.tokens or _suspicious(heard, request) or echoes(decode.tokens, prefix):
+            return None
+        return heard
+
+    def _by_itself(self, request: RecognitionRequest, tail: States) -> _Decode:
+        samples = to_whisper_rate(request.pcm16, request.rate_hz)
+        (look,) = self._look([samples], [request], tail, LEAST_WINDOW_S)
+        return look.decode
 
     def _full(self, samples: Samples, request: RecognitionRequest) -> Recognition:
         """On the 30 s window; what loops even there is cut."""
         states = self._encode_full(samples)
         tongues = self._tongues(states, [request])
-        (decode,) = self._generate(states, [request], tongues)
+        (decode,) = self._generate(states, [request], tongues, beam=BEAM)
         loop = loop_start(decode.tokens, self._digits)
         tokens = decode.tokens if loop is None else decode.tokens[:loop]
         whole = _Decode(tokens, decode.score, decode.no_speech, decode.ended)
@@ -224,7 +283,12 @@ class WhisperEngine:
         return self._encode(samples, FULL_FRAMES)
 
     def _look(
-        self, samples: Sequence[Samples], requests: Sequence[RecognitionRequest], tail: States, least_s: float
+        self,
+        samples: Sequence[Samples],
+        requests: Sequence[RecognitionRequest],
+        tail: States,
+        least_s: float,
+        beam: int | None = None,
     ) -> list[_Look]:
         """Decode on each stretch's own states, all with so much of the tail that they are equally long."""
         quality = requests[0].quality
@@ -233,7 +297,9 @@ class WhisperEngine:
         length = _final_states(longest) if quality is Quality.FINAL else min(longest + PARTIAL_TAIL_STATES, FULL_STATES)
         states = np.stack([_spliced(heard, tail, length) for heard in own])
         tongues = self._tongues(states, requests)
-        decodes = self._generate(states, requests, tongues)
+        decodes = self._generate(
+            states, requests, tongues, beam=beam or (1 if quality is Quality.PARTIAL else self._first_beam)
+        )
         return [
             _Look(states[number : number + 1], decode, tongue)
             for number, (decode, tongue) in enumerate(zip(decodes, tongues, strict=True))
@@ -260,25 +326,29 @@ class WhisperEngine:
         return told
 
     def _generate(
-        self, states: States, requests: Sequence[RecognitionRequest], tongues: Sequence[_Tongue]
+        self,
+        states: States,
+        requests: Sequence[RecognitionRequest],
+        tongues: Sequence[_Tongue],
+        *,
+        beam: int,
+        prefix: Sequence[int] = (),
     ) -> list[_Decode]:
         limits = [min(token_limit(request.duration_ms) + 1, MOST_TOKENS) for request in requests]
         context = self._context(requests[0])
         prompts = [
-            [*context, *self._in(tongue.language).sot_sequence, self._tokenizer.no_timestamps] for tongue in tongues
+            [*context, *self._in(tongue.language).sot_sequence, self._tokenizer.no_timestamps, *prefix]
+            for tongue in tongues
         ]
         if self._packed is not None:
-            return [
-                self._by_own(self._packed, *one, beam=BEAM[requests[0].quality])
-                for one in zip(states, prompts, limits, strict=True)
-            ]
+            return [self._by_own(self._packed, *one, beam=beam) for one in zip(states, prompts, limits, strict=True)]
         with self._stage("decode"):
             results = self._model.generate(
                 ctranslate2.StorageView.from_array(states),
                 prompts,
-                beam_size=BEAM[requests[0].quality],
+                beam_size=beam,
                 # The library ends at half of it.
-                max_length=min(2 * max(limits) + len(context), 2 * MOST_TOKENS),
+                max_length=min(2 * max(limits) + len(context) + len(prefix), 2 * MOST_TOKENS),
                 return_scores=True,
                 return_no_speech_prob=True,
                 suppress_tokens=[-1],
@@ -318,6 +388,11 @@ class WhisperEngine:
             view = ctranslate2.StorageView.from_array(np.ascontiguousarray(look.states))
             aligned = self._model.align(view, tokenizer.sot_sequence, [tokens], frames)[0]
         return aligned_words(tokenizer, tokens, aligned, request.duration_ms)
+
+
+def _worth_knowing(decode: _Decode, request: RecognitionRequest) -> bool:
+    believed = not suspicious(decode.tokens, request.duration_ms, ended=decode.ended)
+    return believed and bool(decode.tokens) and decode.score >= WORTH_KNOWING
 
 
 def _suspicious(look: _Look, request: RecognitionRequest) -> bool:

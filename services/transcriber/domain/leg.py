@@ -14,6 +14,7 @@ from dataclasses import replace
 from services.transcriber.domain.chunks import LegChunk, LegIdentity
 from services.transcriber.domain.cues import Asked
 from services.transcriber.domain.endpointing import (
+    FRAME_MS,
     Boundary,
     Cause,
     Dropped,
@@ -30,6 +31,7 @@ from services.transcriber.domain.policy import Policy
 from services.transcriber.domain.queues import Speech
 from services.transcriber.domain.recognition import Recognition
 from services.transcriber.domain.redaction import RedactionStream, SafeText, TimedWord
+from services.transcriber.domain.said_before import Said, SaidBefore
 from services.transcriber.domain.scheduling import DecodeJob, Kind
 from services.transcriber.domain.spoken import Spoken
 from services.transcriber.domain.transcript import (
@@ -77,6 +79,7 @@ class LegStream:
         self._rules = rules
         self._redaction: RedactionStream[Spoken] = RedactionStream(hold_ms, policy or Policy())
         self._redaction.go_on(mark.asked)
+        self._said = SaidBefore()
         self._open: Spoken | None = None
         self._closed: deque[Spoken] = deque()
         self._held_from: deque[Spoken] = deque()
@@ -112,6 +115,7 @@ class LegStream:
         if not self.finished and self._ending is None:
             self._close(Cause.GAP, out)
             self._hearing.rest()
+            self._said.clear()
             if not self._closed:
                 self._publish(self._redaction.flush(), out)
             self._quiet = True
@@ -185,7 +189,10 @@ class LegStream:
 
     def _foothold(self) -> Foothold:
         oldest = next(iter((*self._held_from, *self._closed)), self._open)
-        return self._hearing.foothold if oldest is None else oldest.foothold
+        if oldest is not None:
+            return oldest.needed_from
+        before = self._said.before(self._hearing.framed_ms - self._rules.pre_roll_ms)
+        return before[0].foothold if before else self._hearing.foothold
 
     def _act_on(self, boundary: Boundary, out: list[Effect]) -> None:
         match boundary:
@@ -202,7 +209,9 @@ class LegStream:
 
     def _begin(self, start_ms: int) -> None:
         utterance_id, gap_ms = f"{self.identity.leg_id}@{start_ms}", self._hearing.take_gap()
-        self._open = Spoken(utterance_id, start_ms, self._hearing.foothold, gap_ms=gap_ms)
+        before = self._said.before(start_ms)
+        self._open = Spoken(utterance_id, start_ms, self._hearing.foothold, before=before, gap_ms=gap_ms)
+        self._open.published = start_ms < self._counts.published_ms
 
     def _job(self, spoken: Spoken, kind: Kind, end_ms: int) -> DecodeJob:
         return DecodeJob(
@@ -217,11 +226,14 @@ class LegStream:
             language=self._speech.language,
             speech=self._speech.expected,
             draft=spoken.tokens,
+            before=tuple(said.pcm16 for said in spoken.before),
         )
 
     def _partial(self, step_ms: int | None, out: list[Effect]) -> None:
         spoken = self._open
         if spoken is None or step_ms is None or spoken.partial_pending or spoken.speculated_ms is not None:
+            return
+        if spoken.published:
             return
         if all(probability < self._rules.offset for probability in self._hearing.voice()[-PAUSING_FRAMES:]):
             return  # a pause is coming, and with it a decode
@@ -234,6 +246,7 @@ class LegStream:
     def _speculate(self, end_ms: int, out: list[Effect]) -> None:
         if self._open is not None:
             self._open.speculated_ms, self._open.partial_pending = end_ms, False
+        if self._open is not None and not self._open.published:
             out.append(self._job(self._open, Kind.SPECULATIVE, end_ms))
 
     def _resume(self, out: list[Effect]) -> None:
@@ -257,12 +270,20 @@ class LegStream:
         spoken.ended = ended
         spoken.gap_ms += self._hearing.take_gap(ended.then)
         spoken.end_wall_ms = self._hearing.wall_ms(ended.end_ms)
+        decoded_ms = spoken.speculated_ms if ended.cause in (Cause.SILENCE, Cause.BREATH) else None
+        self._remember(spoken, ended.end_ms if decoded_ms is None else decoded_ms)
+        if spoken.published:
+            return
         self._closed.append(spoken)
-        if ended.cause not in (Cause.SILENCE, Cause.BREATH) or spoken.speculated_ms is None:
+        if decoded_ms is None:
             spoken.speculated_ms = spoken.final = None
             out.append(CancelDecode(spoken.utterance_id))
             out.append(self._job(spoken, Kind.FINAL, ended.end_ms))
         self._drain(out)
+
+    def _remember(self, spoken: Spoken, end_ms: int) -> None:
+        pcm16 = self._hearing.slice(spoken.start_ms, end_ms)
+        self._said.add(Said(spoken.start_ms, end_ms - spoken.start_ms, pcm16, spoken.foothold))
 
     def _close(self, cause: Cause, out: list[Effect]) -> None:
         for boundary in self._hearing.close(cause):
@@ -355,6 +376,7 @@ class LegStream:
                 utterances=self._counts.utterances + bool(safe.words),
                 words=self._counts.words + len(safe.words),
                 asked=self._redaction.asks,
+                published_ms=(spoken.start_ms // FRAME_MS + 1) * FRAME_MS,
             )
             # A partial that turned out to be nothing is taken back by an empty final.
             if safe.words or spoken.revision:

@@ -25,8 +25,9 @@ class RecognitionRequest:
 
     ``language`` is the leg's where it is known (ISO 639-1), empty where the engine is to find out; then ``languages``
     are those it may be, none where the engine's own are meant. ``hot_words`` are names and terms to expect, None where
-    the engine's own are meant. ``draft`` are an earlier answer's ``tokens`` for less of the same speech: they may make
-    this one cheaper, and change nothing in it.
+    the engine's own are meant. ``before`` is what the same speaker said before, utterance by utterance, the oldest
+    first: an engine may listen to it to understand this one. ``draft`` are an earlier answer's ``tokens`` for less of
+    the same speech: they may make a partial cheaper.
     """
 
     pcm16: bytes
@@ -36,6 +37,7 @@ class RecognitionRequest:
     languages: tuple[str, ...] = ()
     hot_words: str | None = None
     draft: tuple[int, ...] = ()
+    before: tuple[bytes, ...] = ()
 
     @property
     def duration_ms(self) -> int:
