@@ -89,20 +89,18 @@ class CTranslate2Runtime:
                 return_no_speech_prob=True,
                 suppress_tokens=[-1],
             )
-        return [
-            Hypothesis(
-                tuple(token for token in result.sequences_ids[0] if token < self._end),
-                result.scores[0],
-                result.no_speech_prob,
-            )
-            for result in results
-        ]
+        return [self._hypothesis(result, question.limit) for result, question in zip(results, questions, strict=True)]
+
+    def _hypothesis(self, result: Any, limit: int) -> Hypothesis:
+        tokens = tuple(token for token in result.sequences_ids[0] if token < self._end)
+        return Hypothesis(tokens, result.scores[0], result.no_speech_prob, ended=len(tokens) < limit)
 
     def _encode(self, samples: Samples, frames: int) -> Floats:
         mel = self._front.mel(samples, frames)
         with self._stage("encode"):
             states = self._model.encode(ctranslate2.StorageView.from_array(mel), to_cpu=True)
-            return np.array(states, dtype=np.float32)[0]
+            out: Floats = np.array(states, dtype=np.float32)[0]
+            return out
 
 
 def _own_frames(seconds: float, quality: Quality) -> int:

@@ -136,3 +136,11 @@ def session(graph: bytes) -> onnxruntime.InferenceSession:
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def multiplies_exactly() -> bool:
+    """Whether this processor keeps the sums of unsigned by signed bytes: some that lack VNNI cut them off."""
+    graph, ones = Graph("probe"), np.ones((16, 64), dtype=np.float32)
+    graph.node("Identity", [graph.by_rows(graph.rounded("x"), ones)], "y")
+    (found,) = session(graph.model({"x": ["rows", 64]}, ["y"])).run(None, {"x": ones})
+    return bool(np.allclose(found, 64, rtol=1e-3))

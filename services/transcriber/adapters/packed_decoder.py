@@ -89,7 +89,7 @@ class PackedDecoder:
                 if best != self._end:
                     tokens.append(best)
                 if best == self._end or len(tokens) >= limit:
-                    return Hypothesis(tuple(tokens), total / max(1, len(tokens)), silent)
+                    return Hypothesis(tuple(tokens), total / max(1, len(tokens)), silent, ended=len(tokens) < limit)
                 if number == len(draft) or best != draft[number]:
                     break
             path.cut(path.prompt + len(tokens) - 1)
@@ -120,7 +120,7 @@ class PackedDecoder:
         if not done:
             done = [(beam.total / len(beam.tokens), beam.tokens) for beam in kept]
         score, best = max(done, key=lambda one: one[0])
-        return Hypothesis(tuple(best), score, silent)
+        return Hypothesis(tuple(best), score, silent, ended=len(best) < limit)
 
     def _run(self, path: _Path, tokens: Sequence[Sequence[int]]) -> Floats:
         """Logits [rows, tokens, vocabulary] of what follows each token; the path is then longer by them."""

@@ -27,7 +27,7 @@ class PackedEncoder:
         self._session = session(encoder_graph(state))
         telling = session(encoder_graph(state, telling=True))
         told = [telling.run(None, self._feeds(clip, 0)) for clip in clips]
-        mean = [np.mean(parts, axis=0, dtype=np.float32) for parts in zip(*told, strict=True)]
+        mean: list[Floats] = [np.mean(np.stack(parts), axis=0) for parts in zip(*told, strict=True)]
         self.silence: Floats = mean[0][0]
         """States of 1,500 positions, silent from ``TAIL_FROM`` on."""
         picked = np.arange(TAIL_FROM, FULL_STATES, STRIDE)

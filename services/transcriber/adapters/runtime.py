@@ -40,11 +40,15 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """Tokens without prompt and end, the mean log probability of a token, and the probability that nobody spoke."""
+    """Tokens without prompt and end, the mean log probability of a token, and the probability that nobody spoke.
+
+    ``ended``: whether it came to its end before the limit.
+    """
 
     tokens: tuple[int, ...]
     score: float
     no_speech: float
+    ended: bool
 
 
 @dataclass(frozen=True, slots=True)
