@@ -130,7 +130,7 @@ def test_a_draft_changes_nothing_but_the_cost(runtime: PackedRuntime, turns: lis
         for draft in (tokens, tokens[:3], tokens[1:], (*tokens[:2], 11, *tokens[2:]), (11,) * 9, (*tokens, 11, 13)):
             (drafted,) = runtime.decode(heard, [Question(PROMPT, limit, draft)], beam=1)
             same.append(drafted.tokens == tokens)
-            assert drafted.score == pytest.approx(plain.score, abs=0.1)
+            assert drafted.tokens != tokens or drafted.score == pytest.approx(plain.score, abs=0.05)
         (cut,) = runtime.decode(heard, [Question(PROMPT, 3, tokens)], beam=1)
         assert (cut.tokens, cut.ended) == (tokens[:3], False)
     assert len(same) > 36
