@@ -47,14 +47,16 @@ def cross_graph(state: Mapping[str, Floats]) -> bytes:
     return graph.model({"states": [1, "n", shape.width]}, outputs)
 
 
-def step_graph(state: Mapping[str, Floats]) -> bytes:
+def step_graph(state: Mapping[str, Floats], *, wide: bool) -> bytes:
     """One step of one audio for all rows at once, a row being one hypothesis.
 
+    ``wide`` is for many rows or tokens, the other for one or a few: their products round in different ways.
+
     Inputs: ``embedded`` [rows, tokens, width], ``past_k0, past_v0, …`` [rows, heads, past, 64], ``cross_graph``'s
-    outputs, and ``weight`` [n], the logarithm of how many positions each of the audio's states stands for. Outputs:
-    ``logits`` [rows, tokens, vocabulary], ``present_k0, …``.
+    outputs; ``weight`` [n], the logarithm of how many positions each of the audio's states stands for; ``wanted``
+    [any], the tokens of which is asked what follows. Outputs: ``logits`` [rows, wanted, vocabulary], ``present_k0, …``.
     """
-    shape, graph = shape_of(state), Graph("decoder")
+    shape, graph = shape_of(state), _Steps(wide)
     graph.constant("as one", np.array([1, -1, shape.width], dtype=np.int64))
     by_row = graph.node("Shape", ["embedded"])
     size = graph.node("Shape", [graph.node("Reshape", ["embedded", "as one"])], start=1, end=2)
@@ -66,32 +68,42 @@ def step_graph(state: Mapping[str, Floats]) -> bytes:
         block = f"decoder.blocks.{layer}"
         attended = _self_attention(graph, state, shape, block, graph.norm(x, state, f"{block}.attn_ln"), layer)
         x = graph.node("Add", [x, attended])
-        query = _linear(graph, graph.norm(x, state, f"{block}.cross_attn_ln"), state, f"{block}.cross_attn.query")
+        query = graph.linear(graph.norm(x, state, f"{block}.cross_attn_ln"), state, f"{block}.cross_attn.query")
         sources = [graph.node("Reshape", [query, "as one"]), f"cross_k{layer}", f"cross_v{layer}", "", "", weights]
         heard = graph.node("MultiHeadAttention", sources, domain=MICROSOFT, num_heads=shape.heads)
-        heard = _linear(graph, graph.node("Reshape", [heard, by_row]), state, f"{block}.cross_attn.out")
+        heard = graph.linear(graph.node("Reshape", [heard, by_row]), state, f"{block}.cross_attn.out")
         x = graph.node("Add", [x, heard])
-        wide = _linear(graph, graph.norm(x, state, f"{block}.mlp_ln"), state, f"{block}.mlp.0")
-        x = graph.node(
-            "Add", [x, _linear(graph, graph.node("Gelu", [wide], domain=MICROSOFT), state, f"{block}.mlp.2")]
-        )
+        inner = graph.linear(graph.norm(x, state, f"{block}.mlp_ln"), state, f"{block}.mlp.0")
+        x = graph.node("Add", [x, graph.linear(graph.node("Gelu", [inner], domain=MICROSOFT), state, f"{block}.mlp.2")])
         for part in ("k", "v"):
             inputs[f"past_{part}{layer}"] = ["rows", shape.heads, "past", HEAD]
             inputs[f"cross_{part}{layer}"] = [1, shape.heads, "n", HEAD]
             outputs.append(f"present_{part}{layer}")
-    normed = graph.norm(x, state, "decoder.ln")
-    graph.by_blocks(normed, state["decoder.token_embedding.weight"], None, "logits")
-    return graph.model(inputs, outputs)
+    normed = graph.norm(graph.node("Gather", [x, "wanted"], axis=1), state, "decoder.ln")
+    graph.node("Identity", [graph.product(normed, state["decoder.token_embedding.weight"])], "logits")
+    return graph.model(inputs, outputs, indices=["wanted"])
+
+
+class _Steps(Graph):
+    def __init__(self, wide: bool) -> None:
+        super().__init__("decoder")
+        self._wide = wide
+
+    def product(self, x: str, weight: Floats, bias: Floats | None = None) -> str:
+        return self.by_rows(self.rounded(x), weight, bias) if self._wide else self.by_blocks(x, weight, bias)
+
+    def linear(self, x: str, state: Mapping[str, Floats], name: str) -> str:
+        return self.product(x, state[f"{name}.weight"], state.get(f"{name}.bias"))
 
 
 def _self_attention(
-    graph: Graph, state: Mapping[str, Floats], shape: DecoderShape, block: str, normed: str, layer: int
+    graph: _Steps, state: Mapping[str, Floats], shape: DecoderShape, block: str, normed: str, layer: int
 ) -> str:
     parts = ("query", "key", "value")
     weight = np.concatenate([state[f"{block}.attn.{part}.weight"] for part in parts])
     zeros = np.zeros(shape.width, dtype=np.float32)
     bias = np.concatenate([state.get(f"{block}.attn.{part}.bias", zeros) for part in parts])
-    together = graph.by_blocks(normed, weight, bias)
+    together = graph.product(normed, weight, bias)
     names = [f"{part}{layer}" for part in parts]
     graph.nodes.append(helper.make_node("Split", [together], names, axis=-1, num_outputs=3))
     attended = f"attended{layer}"
@@ -99,8 +111,4 @@ def _self_attention(
     outputs = [attended, f"present_k{layer}", f"present_v{layer}"]
     attention: dict[str, Any] = {"domain": MICROSOFT, "num_heads": shape.heads, "unidirectional": 1}
     graph.nodes.append(helper.make_node("MultiHeadAttention", inputs, outputs, **attention))
-    return _linear(graph, attended, state, f"{block}.attn.out")
-
-
-def _linear(graph: Graph, x: str, state: Mapping[str, Floats], name: str) -> str:
-    return graph.by_blocks(x, state[f"{name}.weight"], state.get(f"{name}.bias"))
+    return graph.linear(attended, state, f"{block}.attn.out")

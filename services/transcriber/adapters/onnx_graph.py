@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,14 +101,12 @@ class Graph:
         keys = self.node("Shape", [weights])
         return self.node("Expand", [weights, self.node("Concat", [ones, queries, keys], axis=0)])
 
-    def model(self, inputs: Mapping[str, list[int | str]], outputs: list[str]) -> bytes:
-        """All of it, with shapes of the inputs: names stand for what varies."""
-        graph = helper.make_graph(
-            self.nodes, self._title,
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
-            self._constants,
-        )  # fmt: skip
+    def model(self, inputs: Mapping[str, list[int | str]], outputs: list[str], *, indices: Sequence[str] = ()) -> bytes:
+        """All of it, with shapes of the inputs, where names stand for what varies; ``indices`` [any] are integers."""
+        given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()]
+        given += [helper.make_tensor_value_info(name, TensorProto.INT64, [f"{name}s"]) for name in indices]
+        made = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
+        graph = helper.make_graph(self.nodes, self._title, given, made, self._constants)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
         data: bytes = helper.make_model(graph, opset_imports=opsets, ir_version=IR).SerializeToString()
         return data

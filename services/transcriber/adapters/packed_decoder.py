@@ -17,6 +17,8 @@ from services.transcriber.adapters.runtime import Heard, Hypothesis, Question
 NEAR = 8.0
 """Log probability below the best within which the best few are looked for first: sorting a vocabulary is slow."""
 
+WIDE = 4
+"""Tokens of a step from which the wide graph is faster."""
 LEFT_OUT = 3
 """Tokens of a draft among which one that is heard otherwise is looked for."""
 
@@ -54,7 +56,7 @@ class PackedDecoder:
         self._embedding = state["decoder.token_embedding.weight"].astype(np.float16)
         self._positions = state["decoder.positional_embedding"]
         self._cross = session(cross_graph(state))
-        self._step = session(step_graph(state))
+        self._steps = {wide: session(step_graph(state, wide=wide)) for wide in (False, True)}
         self._end, self._start, self._no_speech = end, start, no_speech
         self._never = np.array(config.get("suppress_ids", []), dtype=np.int64)
         self._not_first = np.array(config.get("suppress_ids_begin", []), dtype=np.int64)
@@ -69,9 +71,10 @@ class PackedDecoder:
         cross = self._cross.run(None, {"states": heard.states[np.newaxis]})
         fixed = {f"cross_{name}": value for name, value in zip(self._names, cross, strict=True)}
         path = _Path(fixed | {"weight": heard.weight}, len(prompt))
-        logits = self._run(path, [[*prompt, *draft]])[0]
-        silent = float(np.exp(_log_softmax(logits[prompt.index(self._start)])[self._no_speech]))
-        following = logits[len(prompt) - 1 :]
+        wanted = [prompt.index(self._start), *range(len(prompt) - 1, len(prompt) + len(draft))]
+        logits = self._run(path, [[*prompt, *draft]], wanted)[0]
+        silent = float(np.exp(_log_softmax(logits[0])[self._no_speech]))
+        following = logits[1:]
         following[0, self._not_first] = -np.inf
         if beam == 1:
             return self._greedy(path, following, list(draft), question.limit, silent)
@@ -122,15 +125,16 @@ class PackedDecoder:
         score, best = max(done, key=lambda one: one[0])
         return Hypothesis(tuple(best), score, silent, ended=len(best) < limit)
 
-    def _run(self, path: _Path, tokens: Sequence[Sequence[int]]) -> Floats:
-        """Logits [rows, tokens, vocabulary] of what follows each token; the path is then longer by them."""
+    def _run(self, path: _Path, tokens: Sequence[Sequence[int]], wanted: Sequence[int] = ()) -> Floats:
+        """Logits [rows, wanted, vocabulary] of what follows the tokens, or those wanted; the path is longer by them."""
         known = path.past[0].shape[2] if path.past else 0
         rows = np.array(tokens)
         embedded = self._embedding[rows].astype(np.float32) + self._positions[known : known + rows.shape[1]]
         past = path.past or [np.zeros((len(rows), self._shape.heads, 0, HEAD), dtype=np.float32)] * len(self._names)
         feeds = {"embedded": embedded} | path.fixed
         feeds |= {f"past_{name}": value for name, value in zip(self._names, past, strict=True)}
-        logits, *path.past = self._step.run(None, feeds)
+        feeds["wanted"] = np.array(wanted or range(rows.shape[1]))
+        logits, *path.past = self._steps[rows.size >= WIDE].run(None, feeds)
         out: Floats = logits
         return out
 
