@@ -63,8 +63,11 @@ FINAL_TAIL_STATES = 4 * STATES_PER_S
 FINAL_STATES = (600, 900, 1_200, FULL_STATES)
 """Lengths of finals as the decoder sees them: the first that leaves room for the tail."""
 BEAM = 5
-SURE = -0.3
-"""Mean log probability from which a final stands as the first look has it: three in four do."""
+SURE = {"tiny": -0.3, "larger": -0.2}
+"""Mean log probability from which a final stands as the first look has it: three in four do with tiny.en."""
+BEFORE_S = {"tiny": 10.0, "larger": 16.0}
+"""How much of what was said before a final in doubt is heard behind: with more, tiny.en gets no better."""
+TINY_WIDTH = 384
 WORTH_KNOWING = -1.0
 """Mean log probability under which there is noise rather than words: no context for others, and none helps it."""
 
@@ -142,6 +145,7 @@ class WhisperEngine:
         self._first_beam = BEAM if self._packed is None else 1
         self._alone: FirstLooks[_Decode] = FirstLooks()
         self._tail: States | None = mean_tail(self._encode_full) if short_windows else None
+        self._size = "tiny" if self._tail is None or self._tail.shape[-1] <= TINY_WIDTH else "larger"
 
     @property
     def identity(self) -> EngineIdentity:
@@ -210,7 +214,7 @@ class WhisperEngine:
         believed = not _suspicious(look, request)
         if request.quality is Quality.PARTIAL:
             return self._recognition(look, request) if believed else Recognition()
-        if believed and look.decode.score >= SURE:
+        if believed and look.decode.score >= SURE[self._size]:
             return self._recognition(look, request)
         in_context = self._in_context(request, look, tail) if _worth_knowing(look.decode, request) else None
         if in_context is not None:
@@ -233,7 +237,7 @@ class WhisperEngine:
         """
         before: list[bytes] = []
         prefix: list[int] = []
-        for pcm16 in request.before:
+        for pcm16 in _latest(request, BEFORE_S[self._size]):
             earlier = replace(request, pcm16=pcm16, before=())
             decode = self._alone.get(earlier, partial(self._by_itself, earlier, tail))
             if _worth_knowing(decode, earlier):
@@ -388,6 +392,18 @@ class WhisperEngine:
             view = ctranslate2.StorageView.from_array(np.ascontiguousarray(look.states))
             aligned = self._model.align(view, tokenizer.sot_sequence, [tokens], frames)[0]
         return aligned_words(tokenizer, tokens, aligned, request.duration_ms)
+
+
+def _latest(request: RecognitionRequest, most_s: float) -> list[bytes]:
+    """Of what was said before the last that is not longer than so much."""
+    out: list[bytes] = []
+    left = int(most_s * request.rate_hz) * 2
+    for pcm16 in reversed(request.before):
+        left -= len(pcm16)
+        if left < 0:
+            break
+        out.insert(0, pcm16)
+    return out
 
 
 def _worth_knowing(decode: _Decode, request: RecognitionRequest) -> bool:
