@@ -53,8 +53,11 @@ from services.transcriber.domain.recognition import (
 LONGEST_S = 28.0
 PROMPT_TOKENS = 4
 BEAM = 5
-SURE = -0.3
-"""Mean log probability from which a final stands as the first look has it: three in four do."""
+SURE = {"tiny": -0.3, "larger": -0.2}
+"""Mean log probability from which a final stands as the first look has it: three in four do with tiny.en."""
+BEFORE_S = {"tiny": 10.0, "larger": 16.0}
+"""How much of what was said before a final in doubt is heard behind: with more, tiny.en gets no better."""
+TINY_WIDTH = 384
 WORTH_KNOWING = -1.0
 """Mean log probability under which there is noise rather than words: no context for others, and none helps it."""
 
@@ -124,6 +127,8 @@ class WhisperEngine:
         else:
             self._runtime = CTranslate2Runtime(self._model, front, end=named.eot, stage=stage)
         self._alone: FirstLooks[Hypothesis] = FirstLooks()
+        (silent,) = self._runtime.hear([np.zeros(WHISPER_HZ, dtype=np.float32)], Quality.PARTIAL)
+        self._size = "tiny" if silent.states.shape[1] <= TINY_WIDTH else "larger"
 
     @property
     def identity(self) -> EngineIdentity:
@@ -184,7 +189,7 @@ class WhisperEngine:
         believed = not _suspicious(look.decode, request)
         if request.quality is Quality.PARTIAL:
             return self._recognition(look, request) if believed else Recognition()
-        if believed and look.decode.score >= SURE:
+        if believed and look.decode.score >= SURE[self._size]:
             return self._recognition(look, request)
         in_context = self._in_context(request, look) if _worth_knowing(look.decode, request) else None
         if in_context is not None:
@@ -201,7 +206,7 @@ class WhisperEngine:
         """
         before: list[bytes] = []
         prefix: list[int] = []
-        for pcm16 in request.before:
+        for pcm16 in _latest(request, BEFORE_S[self._size]):
             earlier = replace(request, pcm16=pcm16, before=())
             decode = self._alone.get(earlier, partial(self._by_itself, earlier))
             if _worth_knowing(decode, earlier):
@@ -305,6 +310,18 @@ class WhisperEngine:
             view = ctranslate2.StorageView.from_array(self._runtime.plain(look.heard)[np.newaxis])
             aligned = self._model.align(view, tokenizer.sot_sequence, [tokens], frames)[0]
         return aligned_words(tokenizer, tokens, aligned, request.duration_ms)
+
+
+def _latest(request: RecognitionRequest, most_s: float) -> list[bytes]:
+    """Of what was said before the last that is not longer than so much."""
+    out: list[bytes] = []
+    left = int(most_s * request.rate_hz) * 2
+    for pcm16 in reversed(request.before):
+        left -= len(pcm16)
+        if left < 0:
+            break
+        out.insert(0, pcm16)
+    return out
 
 
 def _worth_knowing(decode: Hypothesis, request: RecognitionRequest) -> bool:

@@ -13,8 +13,8 @@ from services.transcriber.domain.transcript import Foothold
 
 REACH_MS = 30_000
 """How long before an utterance another may have begun to be of use."""
-MOST_MS = 10_000
-"""How much audio is used: an engine's cost grows with it."""
+MOST_MS = 16_000
+"""How much audio an engine is given; its cost grows with what it uses of it."""
 
 
 @dataclass(frozen=True, slots=True)

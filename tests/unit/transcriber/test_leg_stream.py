@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from services.chassis.errors import Transient
 from services.transcriber.domain.chunks import LegChunk, Role
+from services.transcriber.domain.endpointing import Anchor
 from services.transcriber.domain.leg_speech import LegSpeech
 from services.transcriber.domain.progress import PartitionMarks, read_note
 from services.transcriber.domain.queues import Speech
 from services.transcriber.domain.recognition import Quality, Recognition, RecognitionRequest
-from services.transcriber.domain.transcript import LegMark, LegStatus, Transcript
+from services.transcriber.domain.said_before import REACH_MS, Said, SaidBefore
+from services.transcriber.domain.transcript import Foothold, LegMark, LegStatus, Transcript
 from tests.unit.transcriber.scripted_speech import (
     IDENTITY,
     RememberingDetector,
@@ -296,6 +298,17 @@ def test_each_final_is_heard_behind_what_was_said_within_reach_and_no_more() -> 
     # The one is out of reach, the other not.
     assert before["seven"] == ()
     assert before["eight"] == (heard["seven"],)
+
+
+def test_so_much_of_what_was_said_before_is_given_and_the_latest_of_it() -> None:
+    said = SaidBefore()
+    lengths_ms = [4_000, 9_000, 5_000, 2_000]
+    for number, length_ms in enumerate(lengths_ms):
+        said.add(Said(1_000 * number, length_ms, bytes([number]), Foothold(anchor=Anchor(1_000 * number))))
+    assert [one.pcm16[0] for one in said.before(9_000)] == [1, 2, 3]
+    assert [one.pcm16[0] for one in said.before(REACH_MS + 2_000)] == [2, 3]
+    said.clear()
+    assert said.before(REACH_MS + 2_000) == ()
 
 
 def test_a_successor_decodes_nothing_that_is_published() -> None:
