@@ -20,14 +20,24 @@ from services.transcriber.adapters.chunk_reader import read_chunk, whose
 from services.transcriber.adapters.decode_pool import Answer
 from services.transcriber.adapters.partition import Partition
 from services.transcriber.adapters.transcript_writer import TranscriptWriter
-from services.transcriber.domain.chunks import LegChunk
+from services.transcriber.domain.chunks import LegChunk, LegIdentity
 from services.transcriber.domain.endpointing import EndpointRules, VoiceDetector
 from services.transcriber.domain.leg import LegStream
 from services.transcriber.domain.policy import Policy
 from services.transcriber.domain.progress import read_note
 from services.transcriber.domain.queues import Speech
 from services.transcriber.domain.scheduling import DecodeJob, Kind, partial_step_ms
-from services.transcriber.domain.transcript import CancelDecode, Effect, LegFinished, LegMark, LegStatus, Transcript
+from services.transcriber.domain.transcript import (
+    CancelDecode,
+    Closed,
+    Effect,
+    Judged,
+    LegFinished,
+    LegMark,
+    LegStatus,
+    Opened,
+    Transcript,
+)
 
 log = structlog.get_logger()
 Place = tuple[str, int]
@@ -35,6 +45,7 @@ CARE_EVERY_S = 0.5
 ROOM_TRIES = 2
 FLUSH_S = 30.0
 PAST_ALL = 2**62
+TOLD_KEPT = 48
 LONGEST_STEP_S = 0.5
 """More time than this between two looks was not spent listening, but held up by something."""
 
@@ -91,6 +102,8 @@ class _Leg:
     offset: int
     written_ms: int = 0
     quiet: bool = False
+    told: list[Opened | Closed | Judged] = field(default_factory=list)
+    """Of late, for a leg that another worker has followed and that is met later than this one."""
 
 
 @dataclass(slots=True)
@@ -227,7 +240,11 @@ class ChunkHandler:
                 queues=self._limits.queues,
                 mark=mark,
             )
-            leg = self._legs[leg_id] = _Leg(stream, place, self._home(place).listened_s, chunk.offset)
+            leg = _Leg(stream, place, self._home(place).listened_s, chunk.offset)
+            for other in self._others(chunk.identity, place) if mark is not None else ():
+                for effect in other.told:
+                    self._apply(leg, stream.on_other(effect, epoch_ms=other.stream.epoch_ms))
+            self._legs[leg_id] = leg
             log.info("leg_started", call_id=chunk.identity.call_id, leg_id=leg_id, resumed=mark is not None)
         return leg
 
@@ -287,20 +304,29 @@ class ChunkHandler:
                     self._pool.cancel(utterance_id)
                 case Transcript():
                     self._writer.write(effect)
-                    self._tell_others(effect)
                     kind = Kind.FINAL if effect.is_final else Kind.PARTIAL
                     late_ms = max(0, self._wall_ms() - effect.audio_end_wall_ms)
                     metrics.TRANSCRIPT_SECONDS.labels(kind.value).observe(late_ms / 1000)
+                case Opened() | Closed() | Judged():
+                    self._tell_others(leg, effect)
                 case LegFinished():
                     self._finished(leg, effect)
 
-    def _tell_others(self, transcript: Transcript) -> None:
+    def _tell_others(self, leg: _Leg, effect: Opened | Closed | Judged) -> None:
         """What one side of a call asks for, the other answers."""
-        identity = transcript.identity
-        for other in self._legs.values() if transcript.asks is not None else ():
-            there = other.stream.identity
-            if there.call_id == identity.call_id and there.leg_id != identity.leg_id and transcript.asks is not None:
-                other.stream.on_asked(transcript.asks)
+        leg.told = [*leg.told, effect][-TOLD_KEPT:]
+        for other in self._others(leg.stream.identity, leg.place):
+            self._apply(other, other.stream.on_other(effect, epoch_ms=leg.stream.epoch_ms))
+
+    def _others(self, identity: LegIdentity, place: Place) -> list[_Leg]:
+        """The call's other legs, as far as their order in the log is one with this one's."""
+        return [
+            leg
+            for leg in self._legs.values()
+            if leg.place == place
+            and leg.stream.identity.call_id == identity.call_id
+            and leg.stream.identity.leg_id != identity.leg_id
+        ]
 
     def _finished(self, leg: _Leg, finished: LegFinished) -> None:
         self._writer.finish(finished)
@@ -310,6 +336,8 @@ class ChunkHandler:
         mark = replace(finished.mark, ended=finished.status is not LegStatus.TIMED_OUT)
         self._home(leg.place).marks.put(identity.leg_id, mark, leg.offset)
         self._legs.pop(identity.leg_id, None)
+        for other in self._others(identity, leg.place):
+            other.told.clear()  # what was said is known to it, should it be heard again
 
     def _care(self) -> None:
         for leg in list(self._legs.values()):

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
-from services.transcriber.domain.cues import Asked, Topic
+from services.transcriber.domain.cues import Ask, Asked, Topic
 from services.transcriber.domain.endpointing import FRAME_MS, Anchor
 from services.transcriber.domain.transcript import Foothold, LegMark
 
 NOTE_BYTES = 4_000
 """Brokers take 4,096 bytes of commit metadata by default."""
-FORM = 1
+FORM, OLDER_FORM = 2, 1
 KEY_BYTES = 6
 LANGUAGE_BYTES = 2
 DEAD_KEPT = 100
@@ -90,7 +90,7 @@ def read_note(note: str) -> PartitionMarks:
     marks = PartitionMarks()
     try:
         packed = _Packed(base64.b85decode(note))
-        if note and packed.number() == FORM:
+        if note and packed.number() in (FORM, OLDER_FORM):
             base = packed.number()
             marks._dead = {base + packed.number() for _ in range(packed.number())}
             marks._marks = dict(_marks(packed, base))
@@ -105,7 +105,8 @@ def _row(leg: Leg, mark: LegMark, offset: int) -> bytes:
     flags = (mark.ended, mark.failed, stood, anchor.goes_on, asked)
     said = (asked.strong, asked.direct, asked.follows_number) if asked else (False, False, False)
     told = len(mark.language.encode()) == LANGUAGE_BYTES
-    row = [sum(1 << bit for bit, flag in enumerate((*flags, *said, told)) if flag), offset]
+    again = mark.judged_ms >= 0
+    row = [sum(1 << bit for bit, flag in enumerate((*flags, *said, told, again, mark.asks)) if flag), offset]
     row += [mark.utterances, mark.words, mark.unreadable]
     if stood is not None:
         began_ms = anchor.at_ms - stood.audio_ms - stood.gap_ms
@@ -115,6 +116,12 @@ def _row(leg: Leg, mark: LegMark, offset: int) -> bytes:
         row += [_TOPICS.index(asked.topic), asked.age]
     if told:
         row += mark.language.encode()
+    if again:
+        row += [(mark.published_ms + FRAME_MS) // FRAME_MS, mark.judged_ms // FRAME_MS]
+    if mark.asks:
+        row.append(len(mark.asks))
+        for heard_ms, ask in mark.asks:
+            row += [_TOPICS.index(ask.topic) * 2 + ask.strong, heard_ms, _zigzag(heard_ms - ask.at_ms)]
     return leg + _packed(row)
 
 
@@ -122,7 +129,9 @@ def _marks(packed: _Packed, base: int) -> Iterator[tuple[Leg, tuple[LegMark, int
     number = packed.number
     while packed.left:
         leg, flags, offset = packed.take(KEY_BYTES), number(), base + number()
-        ended, failed, stood, goes_on, has_asked, *said, told = (bool(flags & 1 << bit) for bit in range(9))
+        ended, failed, stood, goes_on, has_asked, *said, told, again, has_asks = (
+            bool(flags & 1 << bit) for bit in range(11)
+        )
         mark = LegMark(ended=ended, failed=failed, utterances=number(), words=number(), unreadable=number())
         if stood:
             at_ms, pre_roll_ms, began_ms = number() * FRAME_MS, number() * FRAME_MS, _unzigzag(number())
@@ -135,7 +144,17 @@ def _marks(packed: _Packed, base: int) -> Iterator[tuple[Leg, tuple[LegMark, int
             mark = replace(mark, asked=Asked(topic, strong, age, direct, follows_number))
         if told:
             mark = replace(mark, language=bytes(number() for _ in range(LANGUAGE_BYTES)).decode())
+        if again:
+            published_ms = max(-1, number() * FRAME_MS - FRAME_MS)
+            mark = replace(mark, published_ms=published_ms, judged_ms=number() * FRAME_MS)
+        if has_asks:
+            mark = replace(mark, asks=tuple(_ask(packed) for _ in range(number())))
         yield leg, (mark, offset)
+
+
+def _ask(packed: _Packed) -> tuple[int, Ask]:
+    topic, heard_ms = packed.number(), packed.number()
+    return heard_ms, Ask(_TOPICS[topic // 2], bool(topic % 2), heard_ms - _unzigzag(packed.number()))
 
 
 class _Packed:

@@ -31,6 +31,10 @@ class Spoken:
     speculated_ms: int | None = None
     final: Recognition | None = None
     ended: Ended | None = None
+    heard_ms: int = 0
+    """How far the leg had been heard when this ended."""
+    rests: bool = False
+    """Whether the audio stopped coming behind it."""
     end_wall_ms: int = 0
     decoded_wall_ms: int = 0
     attempts: int = 0
