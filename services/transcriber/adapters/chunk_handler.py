@@ -241,8 +241,9 @@ class ChunkHandler:
                 mark=mark,
             )
             leg = _Leg(stream, place, self._home(place).listened_s, chunk.offset)
-            for other in self._others(chunk.identity, place) if mark is not None else ():
-                for effect in other.told:
+            for other in self._others(chunk.identity, place):
+                opened = other.stream.speaking
+                for effect in other.told if mark is not None else filter(None, [opened]):
                     self._apply(leg, stream.on_other(effect, epoch_ms=other.stream.epoch_ms))
             self._legs[leg_id] = leg
             log.info("leg_started", call_id=chunk.identity.call_id, leg_id=leg_id, resumed=mark is not None)

@@ -143,8 +143,8 @@ class LegStream:
         match effect:
             case Opened(utterance_id, start_ms):
                 self._questions.open(utterance_id, start_ms + later_ms)
-            case Closed(utterance_id):
-                self._questions.close(utterance_id, self._hearing.end_ms)
+            case Closed(utterance_id, start_ms):
+                self._questions.close(utterance_id, start_ms + later_ms, self._hearing.end_ms)
             case Judged(utterance_id, ask):
                 ask = ask and replace(ask, at_ms=ask.at_ms + later_ms)
                 self._questions.judge(utterance_id, ask)
@@ -182,6 +182,13 @@ class LegStream:
         self._drain(out)
         self._settle(out)
         return out
+
+    @property
+    def speaking(self) -> Opened | None:
+        """What the leg has told of last, while it is open."""
+        spoken = self._open
+        told = spoken is not None and spoken.start_ms > self._told_ms
+        return Opened(spoken.utterance_id, spoken.start_ms) if spoken is not None and told else None
 
     @property
     def held_audio_ms(self) -> int:
@@ -298,7 +305,7 @@ class LegStream:
         spoken.gap_ms += self._hearing.take_gap(ended.then)
         spoken.end_wall_ms = self._hearing.wall_ms(ended.end_ms)
         self._closed.append(spoken)
-        self._tell(spoken, Closed(spoken.utterance_id), out)
+        self._tell(spoken, Closed(spoken.utterance_id, spoken.start_ms), out)
         if ended.cause not in (Cause.SILENCE, Cause.BREATH) or spoken.speculated_ms is None:
             spoken.speculated_ms = spoken.final = None
             out.append(CancelDecode(spoken.utterance_id))

@@ -51,12 +51,10 @@ class Questions:
         """Somebody has begun to speak."""
         self._known.append(_Question(utterance_id, since_ms))
 
-    def close(self, utterance_id: str, heard_ms: int) -> None:
+    def close(self, utterance_id: str, since_ms: int, heard_ms: int) -> None:
         """It has ended, when this leg had been heard so far."""
-        for question in [q for q in self._known if q.utterance_id == utterance_id]:
-            self._known.remove(question)
-            question.heard_ms = heard_ms
-            self._known.append(question)
+        self._known = [q for q in self._known if q.utterance_id != utterance_id]
+        self._known.append(_Question(utterance_id, since_ms, heard_ms))
 
     def judge(self, utterance_id: str, ask: Ask | None) -> None:
         """What it asks for."""

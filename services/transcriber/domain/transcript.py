@@ -111,6 +111,7 @@ class Closed:
     """It has ended. What it asks for counts for what ends later on the other legs of the call."""
 
     utterance_id: str
+    start_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.chassis.consumer import Incoming
 from services.chassis.testing.fake_clock import FakeClock
 from services.chassis.testing.fake_publisher import FakePublisher
-from services.contracts.topics import TRANSCRIPTS_FINAL, TRANSCRIPTS_LEGS
+from services.contracts.topics import TRANSCRIPTS_FINAL, TRANSCRIPTS_LEGS, TRANSCRIPTS_PARTIAL
 from services.transcriber.adapters.chunk_handler import ChunkHandler, LegLimits
 from services.transcriber.adapters.decode_pool import Answer
 from services.transcriber.adapters.transcript_writer import TranscriptWriter
@@ -117,9 +117,19 @@ def published(
     log: Sequence[Incoming], words: Sequence[str], *, seed: int = 0, longest: int = 0, deaths: Sequence[int] = ()
 ) -> tuple[Published, Published]:
     """All finals and the legs' records of workers that follow each other, each dying before a message."""
-    chance = Chance(seed, longest)
     finals: Published = []
     legs: Published = []
+    for life in lives(log, words, seed=seed, longest=longest, deaths=deaths):
+        finals, legs = finals + life.finals, legs + life.legs
+    return sorted(finals, key=str), sorted(legs, key=str)
+
+
+def lives(
+    log: Sequence[Incoming], words: Sequence[str], *, seed: int = 0, longest: int = 0, deaths: Sequence[int] = ()
+) -> list[Life]:
+    """Workers that follow each other, each dying before a message."""
+    chance = Chance(seed, longest)
+    out: list[Life] = []
     offset, note = 0, ""
     for stop in (*sorted(deaths), len(log)):
         if offset <= stop:
@@ -127,9 +137,9 @@ def published(
             life.hear(log[offset:stop])
             if stop == len(log):
                 life.end()
-            finals, legs = finals + life.finals, legs + life.legs
+            out.append(life)
             offset, note = life.progress(stop)
-    return sorted(finals, key=str), sorted(legs, key=str)
+    return out
 
 
 def call(*turns: tuple[str, int, str]) -> tuple[list[Incoming], list[str]]:
@@ -240,3 +250,27 @@ def test_no_schedule_changes_what_is_published(
     assert all(one != other for one, other in pairwise(ids))
     stops = sorted({int(death * len(log)) for death in deaths})
     assert published(log, words, seed=seed, longest=longest, deaths=stops) == expected
+
+
+@given(
+    turns=_turns,
+    seed=st.integers(0, 10_000),
+    longest=st.sampled_from([0, 3, 10, 30]),
+    deaths=st.lists(st.floats(0.0, 1.0), max_size=2),
+)
+@settings(max_examples=100, deadline=None)
+def test_no_partial_shows_a_number_that_the_final_hides(
+    turns: list[tuple[str, int, str]], seed: int, longest: int, deaths: list[float]
+) -> None:
+    """Whatever the other leg has asked for meanwhile, and though that was not decoded yet."""
+    log, words = call(*turns)
+    stops = sorted({int(death * len(log)) for death in deaths})
+    shown = [life.publisher for life in lives(log, words, seed=seed, longest=longest, deaths=stops)]
+    finals = {u.utterance_id: u for publisher in shown for u in publisher.records(TRANSCRIPTS_FINAL)}
+    for partial in (u for publisher in shown for u in publisher.records(TRANSCRIPTS_PARTIAL)):
+        marks = {(r.start_ms, r.end_ms) for r in partial.redactions}
+        hidden = finals[partial.utterance_id].redactions
+        for word in partial.words:
+            visible = (word.start_ms, word.end_ms) not in marks and any(c.isdecimal() for c in word.text)
+            inside = any(r.start_ms <= word.start_ms and word.end_ms <= r.end_ms for r in hidden)
+            assert not (visible and inside), (partial.text, finals[partial.utterance_id].text)
