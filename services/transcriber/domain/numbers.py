@@ -76,6 +76,7 @@ def find_numbers(speech: Speech) -> tuple[list[Span], list[Tail]]:
             # An order number that has been announced is taken at its word.
             sure = sure or (cue is not None and cue.strong and cue.topic is Topic.OWN)
             tails.append(Tail(run.first, run.stop, firm=not sure))
+            tails.extend(_joining(runs, run))
         if secret is not None:
             found.append(Span(run.first, run.stop, secret, run.digits))
             topic = TOPICS.get(secret, Topic.CARD)
@@ -238,6 +239,17 @@ def _joined_cards(runs: Sequence[Run]) -> list[Span]:
                 members = runs[first : last + 1]
                 spans.extend(Span(run.first, run.stop, Secret.PAYMENT_CARD, run.digits) for run in members)
     return spans
+
+
+def _joining(runs: Sequence[Run], last: Run) -> list[Tail]:
+    """The groups before a run that more digits of it may make a card with."""
+    first, size = last, len(last.digits)
+    for run in reversed([run for run in runs if run.stop <= last.first]):
+        size += len(run.digits)
+        if first.first - run.stop > LOOSE_WORDS or len(run.digits) < LOOSE_DIGITS or size >= CARD_MOST:
+            break
+        first = run
+    return [] if first is last else [Tail(first.first, last.stop, firm=False)]
 
 
 def _unheard_zero(speech: Speech) -> list[Tail]:
