@@ -46,6 +46,8 @@ ROOM_TRIES = 2
 FLUSH_S = 30.0
 PAST_ALL = 2**62
 TOLD_KEPT = 48
+QUIET_GRACE_MS = 500
+"""Where other legs of the call go on, the log's times tell of a pause before the clock does."""
 LONGEST_STEP_S = 0.5
 """More time than this between two looks was not spent listening, but held up by something."""
 
@@ -167,9 +169,11 @@ class ChunkHandler:
         leg = self._leg(chunk, place)
         if leg.stream.rate_hz != chunk.rate_hz:
             raise Poison("rate_changed", f"from {leg.stream.rate_hz} to {chunk.rate_hz} Hz within a leg")
-        if 0 < leg.written_ms <= written_ms - self._limits.quiet_ms and not leg.quiet:
-            # A successor reads at once what came with a pause: it closes what the pause closed.
-            self._apply(leg, leg.stream.on_quiet())
+        for one in (leg, *self._others(chunk.identity, place)):
+            # By the log's times: a successor, which reads at once what came with a pause, closes what the pause closed.
+            if 0 < one.written_ms <= written_ms - self._limits.quiet_ms and not one.quiet:
+                one.quiet = True
+                self._apply(one, one.stream.on_quiet())
         leg.seen_s, leg.offset, leg.quiet = self._home(place).listened_s, chunk.offset, False
         leg.written_ms = written_ms
         self._apply(leg, leg.stream.on_chunk(chunk, step_ms=self._step_ms()))
@@ -347,7 +351,7 @@ class ChunkHandler:
                 self._legs.pop(leg.stream.identity.leg_id, None)
             elif silent_ms >= self._limits.timeout_ms:
                 self._apply(leg, leg.stream.on_time_out())
-            elif silent_ms >= self._limits.quiet_ms and not leg.quiet:
+            elif silent_ms >= self._limits.quiet_ms + QUIET_GRACE_MS and not leg.quiet:
                 leg.quiet = True
                 self._apply(leg, leg.stream.on_quiet())
         for place, home in self._partitions.items():

@@ -241,6 +241,28 @@ def test_what_was_asked_survives_in_the_commits_note() -> None:
     assert again.get("b") == LegMark(words=6)
 
 
+@given(
+    asks=st.lists(
+        st.tuples(st.integers(0, 10**7), st.sampled_from(Topic), st.booleans(), st.integers(-900, 20_000)), max_size=20
+    ),
+    starts=st.sampled_from([(-1, -1), (-1, 0), (0, 0), (0, 640), (32 * 1_000_003, 32 * 1_000_009)]),
+)
+def test_what_a_successor_hears_again_survives_in_the_commits_note(
+    asks: list[tuple[int, Topic, bool, int]], starts: tuple[int, int]
+) -> None:
+    published_ms, judged_ms = starts
+    mark = LegMark(
+        language="en", published_ms=published_ms, judged_ms=judged_ms,
+        asks=tuple((heard_ms, Ask(topic, strong, heard_ms - ago_ms)) for heard_ms, topic, strong, ago_ms in asks),
+    )  # fmt: skip
+    marks = PartitionMarks()
+    marks.put("a", mark, 7)
+    marks.put("b", LegMark(words=6), 8)
+    again = read_note(marks.note()[0])
+    assert again.get("a") == mark
+    assert again.get("b") == LegMark(words=6)
+
+
 def _shown_prefix(text: str, digits: str) -> int:
     """How many leading digits of a number a text shows in a row, anywhere in it."""
     shown = "".join(heard.digits if heard.digits else ("" if heard.filler else "|") for heard in hear(text.split()))

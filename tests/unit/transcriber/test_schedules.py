@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.chassis.consumer import Incoming
+from services.chassis.errors import EarshotError, Transient
+from services.chassis.records import header
 from services.chassis.testing.fake_clock import FakeClock
 from services.chassis.testing.fake_publisher import FakePublisher
 from services.contracts.topics import TRANSCRIPTS_FINAL, TRANSCRIPTS_LEGS, TRANSCRIPTS_PARTIAL
@@ -18,6 +21,7 @@ from services.transcriber.adapters.chunk_handler import ChunkHandler, LegLimits
 from services.transcriber.adapters.decode_pool import Answer
 from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.domain.endpointing import EndpointRules
+from services.transcriber.domain.recognition import Recognition, RecognitionRequest
 from services.transcriber.domain.scheduling import DecodeJob, DecodeQueue
 from tests.unit.transcriber.scripted_speech import LoudnessDetector, Script, ScriptedEngine
 from tests.unit.transcriber.test_chunk_handler import TOPIC, messages
@@ -72,7 +76,13 @@ class LatePool:
         done = [entry for entry in self.running if entry[0] <= self.turn]
         self.running = [entry for entry in self.running if entry[0] > self.turn]
         self.turn += 1
-        return [(job, self.engine.recognize(job.request()), 0) for _, job in sorted(done, key=lambda entry: entry[0])]
+        return [(job, self._recognized(job), 0) for _, job in sorted(done, key=lambda entry: entry[0])]
+
+    def _recognized(self, job: DecodeJob) -> Recognition | None:
+        try:
+            return self.engine.recognize(job.request())
+        except EarshotError:
+            return None
 
 
 class Life:
@@ -165,6 +175,22 @@ def call(*turns: tuple[str, int, str]) -> tuple[list[Incoming], list[str]]:
     return numbered, words
 
 
+def shifted(message: Incoming, *, by_ms: int) -> Incoming:
+    """The same audio on a clock that began so much earlier."""
+    epoch = datetime.fromisoformat(header(message.headers, "epoch") or "") - timedelta(milliseconds=by_ms)
+    media_time_ms = int(header(message.headers, "media_time_ms") or "") + by_ms
+    changed = {"media_time_ms": str(media_time_ms).encode(), "epoch": epoch.isoformat().encode()}
+    headers = tuple((dict(message.headers) | changed).items())
+    return Incoming(
+        **{**{name: getattr(message, name) for name in message.__struct_fields__}, "headers": headers}
+    )  # fmt: skip
+
+
+def says(request: RecognitionRequest, word: int) -> bool:
+    """Whether a word, by its number from 1, is in the audio."""
+    return word.to_bytes(2, "little") * 100 in request.pcm16
+
+
 def texts(found: Published) -> list[object]:
     """What was said, in the order of its ids."""
     return [text for _, text, _ in found]
@@ -214,6 +240,37 @@ def test_a_final_does_not_depend_on_where_a_worker_died(played: tuple[list[Incom
     for stop in range(1, len(log)):
         assert published(log, words, deaths=[stop]) == expected, stop
         assert published(log, words, deaths=[stop], seed=stop, longest=12) == expected, stop
+
+
+@pytest.mark.parametrize("leg", [AGENT, CUSTOMER])
+def test_the_clocks_of_two_legs_may_begin_at_different_times(leg: str) -> None:
+    log, words = ASKED_AND_ANSWERED
+    expected = published(log, words)[0]
+    later = [shifted(m, by_ms=60_000) if header(m.headers, "leg_id") == leg else m for m in log]
+    found = published(later, words)[0]
+    assert sorted(map(str, texts(found))) == sorted(map(str, texts(expected)))
+
+
+def test_an_utterance_that_cannot_be_decoded_holds_nobody_up() -> None:
+    log, words = ASKED_AND_ANSWERED
+    life = Life(words, Chance(0, 0))
+    life.pool.engine = ScriptedEngine(words, lambda request: Transient("no") if says(request, 1) else None)
+    life.hear(log)
+    life.end()
+    said = texts(sorted(life.finals, key=str))
+    assert "hello what is your bank account number" not in said
+    assert "sure it is 73902812 thanks" in said
+    assert {leg[1] for leg in life.legs} == {"failed", "complete"}
+
+
+def test_a_leg_that_falls_silent_or_never_speaks_holds_nobody_up() -> None:
+    log, words = ASKED_AND_ANSWERED
+    for heard in (0, 9, 20):
+        kept = [m for m in log if header(m.headers, "leg_id") == CUSTOMER or m.offset < heard]
+        life = Life(words, Chance(0, 0))
+        life.hear(kept)
+        said = [u.text for u in life.publisher.records(TRANSCRIPTS_FINAL) if u.leg_id == CUSTOMER]
+        assert len(said) == 2
 
 
 _agents = st.sampled_from(
