@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 
 from services.transcriber.domain.cues import Ask
 
+ASKS_KEPT = 16
+"""More are asked for only where nothing is heard of this leg for minutes, and the last count."""
+
 
 @dataclass(slots=True)
 class _Question:
@@ -62,6 +65,9 @@ class Questions:
             question.judged, question.ask = True, ask
             if ask is None:
                 self._known.remove(question)
+        waiting = [q for q in self._known if q.ask is not None and q.used_by is None]
+        for question in waiting[:-ASKS_KEPT]:
+            self._known.remove(question)
 
     def awaited(self, heard_ms: int) -> bool:
         """Whether one counts for what ended here after so much had been heard, and is not judged yet."""
