@@ -367,7 +367,7 @@ class LegStream:
         until_ms = coming.start_ms if coming else self._hearing.framed_ms - self._rules.pre_roll_ms
         self._publish(self._redaction.settle(until_ms), out)
         while not self._closed and self._redaction.clean and not self._redaction.holding:
-            ask = self._questions.next_before(until_ms + ANSWER_LEAD_MS)
+            ask = self._questions.next_before(until_ms + ANSWER_LEAD_MS, self._hearing.end_ms)
             if ask is None:
                 break
             self._redaction.answer(ask)

@@ -84,10 +84,13 @@ class Questions:
         """What an utterance that is open here may answer, as far as is known."""
         return [q.ask for q in self._known if q.used_by is None and q.ask is not None]
 
-    def next_before(self, until_ms: int) -> Ask | None:
-        """Take out what was asked for first, where it is known and was before a time."""
+    def next_before(self, until_ms: int, heard_ms: int) -> Ask | None:
+        """Take out what was asked for first, where it is known and was before a time.
+
+        It must count for what ends from now on; ``heard_ms`` is how far this leg has been heard.
+        """
         first = next((q for q in self._known if q.heard_ms is not None and q.used_by is None), None)
-        if first is None or first.ask is None or first.ask.at_ms > until_ms:
+        if first is None or first.ask is None or first.ask.at_ms > until_ms or (first.heard_ms or 0) > heard_ms:
             return None
         self._known.remove(first)
         return first.ask

@@ -41,9 +41,10 @@ def test_each_is_taken_once_and_kept_for_a_successor_until_it_is_not_needed() ->
 
 def test_the_first_comes_out_early_only_where_it_is_known_and_was_before() -> None:
     questions = _asked()
-    assert questions.next_before(999) is None
-    assert questions.next_before(1_000) == CARD
-    assert questions.next_before(99_000) is None
+    assert questions.next_before(999, 9_000) is None
+    assert questions.next_before(1_000, 1_599) is None
+    assert questions.next_before(1_000, 1_600) == CARD
+    assert questions.next_before(99_000, 9_000) is None
     questions.judge("u2", None)
     questions.judge("u3", None)
     assert questions.wary_ms is None
