@@ -76,7 +76,6 @@ def find_numbers(speech: Speech) -> tuple[list[Span], list[Tail]]:
             # An order number that has been announced is taken at its word.
             sure = sure or (cue is not None and cue.strong and cue.topic is Topic.OWN)
             tails.append(Tail(run.first, run.stop, firm=not sure))
-            tails.extend(_joining(runs, run))
         if secret is not None:
             found.append(Span(run.first, run.stop, secret, run.digits))
             topic = TOPICS.get(secret, Topic.CARD)
@@ -86,6 +85,7 @@ def find_numbers(speech: Speech) -> tuple[list[Span], list[Tail]]:
             speech.spent[cue] = run.stop
     if not speech.ended:
         tails.extend(_unheard_zero(speech))
+        tails.extend(_joining(speech, runs))
     return found, tails
 
 
@@ -241,15 +241,16 @@ def _joined_cards(runs: Sequence[Run]) -> list[Span]:
     return spans
 
 
-def _joining(runs: Sequence[Run], last: Run) -> list[Tail]:
-    """The groups before a run that more digits of it may make a card with."""
-    first, size = last, len(last.digits)
-    for run in reversed([run for run in runs if run.stop <= last.first]):
+def _joining(speech: Speech, runs: Sequence[Run]) -> list[Tail]:
+    """The groups at the end that may make a card with one more."""
+    first, size = speech.size, 0
+    members = 0
+    for run in reversed([run for run in runs if len(run.digits) >= LOOSE_DIGITS]):
         size += len(run.digits)
-        if first.first - run.stop > LOOSE_WORDS or len(run.digits) < LOOSE_DIGITS or size >= CARD_MOST:
+        if first - run.stop > LOOSE_WORDS or size >= CARD_MOST:
             break
-        first = run
-    return [] if first is last else [Tail(first.first, last.stop, firm=False)]
+        first, members = run.first, members + 1
+    return [Tail(first, speech.size, firm=False)] if members > 1 else []
 
 
 def _unheard_zero(speech: Speech) -> list[Tail]:
