@@ -71,7 +71,7 @@ def load_engine(settings: TranscriberSettings) -> Recognizer:
         device=settings.device,
         languages=settings.spoken_languages,
         hot_words=settings.vocabulary,
-        own_decoder=settings.decoder == "own",
+        runtime=settings.runtime,
     )
 
 

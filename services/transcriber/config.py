@@ -66,10 +66,10 @@ class TranscriberSettings(ServiceSettings):
     device: Literal["cpu", "cuda"] = Field(
         "cpu", validation_alias="TRANSCRIBER_DEVICE", description="cpu, or cuda with TRANSCRIBER_COMPUTE_TYPE=float16"
     )
-    decoder: Literal["own", "ctranslate2"] = Field(
-        "own",
-        validation_alias="TRANSCRIBER_DECODER",
-        description="of faster-whisper in int8 on a CPU: our own, with weights packed once, or CTranslate2's",
+    runtime: Literal["onnxruntime", "ctranslate2"] = Field(
+        "onnxruntime",
+        validation_alias="TRANSCRIBER_RUNTIME",
+        description="of faster-whisper in int8 on a CPU: graphs of our own, which cost half, or CTranslate2",
     )
     decode_threads: int = Field(
         1, ge=1, le=64, validation_alias="TRANSCRIBER_DECODE_THREADS", description="decodes at a time, one core each"
@@ -79,7 +79,7 @@ class TranscriberSettings(ServiceSettings):
         ge=1,
         le=64,
         validation_alias="TRANSCRIBER_DECODE_BATCH",
-        description="most decodes done together by CTranslate2's decoder: about 8 on a CPU, 32 on a GPU",
+        description="most decodes done together by CTranslate2: about 8 on a CPU, 32 on a GPU",
     )
     languages: str = Field(
         "en",
@@ -100,7 +100,7 @@ class TranscriberSettings(ServiceSettings):
     short_windows: bool = Field(
         True,
         validation_alias="TRANSCRIBER_SHORT_WINDOWS",
-        description="encode only the speech and splice silence behind it; off: always 30 s windows",
+        description="encode only the speech, with the states of silence behind it; off: always 30 s windows",
     )
     partial_step_ms: int = Field(
         700, ge=200, validation_alias="TRANSCRIBER_PARTIAL_STEP_MS", description="new speech between two partials"

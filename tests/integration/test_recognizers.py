@@ -93,6 +93,21 @@ def test_words_to_expect_and_the_language_are_the_requests_own(engine: Recognize
         assert engine.batch_key(expected) != engine.batch_key(plain)
 
 
+def test_in_doubt_words_are_heard_behind_those_before_and_stay_apart_from_them(
+    engine: Recognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whisper_engine, "SURE", 0.0)  # no final is
+    cut = (4_600 - 700) * 16
+    request = replace(_request(PCM16[cut:], Quality.FINAL), before=(PCM16[: 2_200 * 16], PCM16[2_200 * 16 : cut]))
+    heard = engine.recognize(request)
+    assert [bare(word.text) for word in heard.words] == ["how", "can", "i", "help", "you", "today"]
+    assert all(0 <= word.start_ms <= word.end_ms <= request.duration_ms for word in heard.words)
+    # Whether those before have been heard by this engine is not told by what it hears now.
+    for pcm16 in request.before:
+        engine.recognize(_request(pcm16, Quality.FINAL))
+    assert engine.recognize(request) == heard
+
+
 def test_silence_is_no_speech(engine: Recognizer) -> None:
     assert engine.recognize(_request(bytes(16_000), Quality.FINAL)).no_speech > 0.1
 

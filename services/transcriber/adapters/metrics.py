@@ -11,7 +11,9 @@ DECODED_AUDIO_SECONDS = Counter("earshot_decoded_audio_seconds_total", "Audio gi
 DECODE_BATCH = Histogram("earshot_decode_batch", "Decodes done together.", buckets=(1, 2, 3, 4, 6, 8, 12, 16, 32))
 DECODE_FAILED = Counter("earshot_decode_failed_total", "Decodes that raised.")
 FULL_WINDOWS = Counter("earshot_full_windows_total", "Decodes that a guard sent to the 30 s window.")
-SECOND_LOOKS = Counter("earshot_second_looks_total", "Unsure finals that were decoded again on a longer window.")
+SECOND_LOOKS = Counter(
+    "earshot_second_looks_total", "Unsure finals that were decoded again, with more before them or on a longer window."
+)
 JOBS_WAITING = Gauge("earshot_decode_jobs_waiting", "Decodes in the queue.")
 LATENESS_SECONDS = Gauge("earshot_decode_lateness_seconds", "How far the most urgent decode is past its deadline.")
 PARTIALS_OFF = Gauge("earshot_partials_off", "1 while partials are left out to keep finals in time.")

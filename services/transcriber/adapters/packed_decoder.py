@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
-from services.transcriber.adapters.ctranslate2_weights import HEAD, openai_state, read_variables
+from services.transcriber.adapters.ctranslate2_weights import HEAD
 from services.transcriber.adapters.decoder_graph import cross_graph, shape_of, step_graph
-
-Floats = npt.NDArray[np.float32]
+from services.transcriber.adapters.onnx_graph import Floats, session
+from services.transcriber.adapters.runtime import Heard, Hypothesis, Question
 
 NEAR = 8.0
 """Log probability below the best within which the best few are looked for first: sorting a vocabulary is slow."""
 
-
-@dataclass(frozen=True, slots=True)
-class Hypothesis:
-    """Tokens without prompt and end, the mean log probability of a token, and the probability that nobody spoke."""
-
-    tokens: tuple[int, ...]
-    score: float
-    no_speech: float
+LEFT_OUT = 3
+"""Tokens of a draft among which one that is heard otherwise is looked for."""
 
 
 @dataclass(slots=True)
@@ -36,56 +27,76 @@ class _Beam:
     total: float
 
 
+@dataclass(slots=True)
+class _Path:
+    """What a step needs of those before it: the audio, and keys and values of the tokens so far, the prompt's too."""
+
+    fixed: dict[str, Floats]
+    prompt: int
+    past: list[Floats] = field(default_factory=list)
+
+    def cut(self, length: int) -> None:
+        """Forget the tokens from ``length`` on."""
+        self.past = [value[:, :, :length] for value in self.past]
+
+
 class PackedDecoder:
     """Whisper's decoder. Thread-safe: it keeps nothing between calls."""
 
-    def __init__(self, model_dir: Path, *, end: int, start: int, no_speech: int) -> None:
-        """Make the graphs (about two seconds). ``end``, ``start``, ``no_speech``: tokens of the model's vocabulary."""
-        state = openai_state(read_variables(model_dir / "model.bin"))
-        config = json.loads((model_dir / "config.json").read_text(encoding="utf-8"))
+    def __init__(
+        self, state: Mapping[str, Floats], config: Mapping[str, Any], *, end: int, start: int, no_speech: int
+    ) -> None:
+        """Make the graphs (about two seconds) from OpenAI's names and the model's ``config.json``.
+
+        ``end``, ``start``, ``no_speech``: tokens of the model's vocabulary.
+        """
         self._shape = shape_of(state)
         self._embedding = state["decoder.token_embedding.weight"].astype(np.float16)
         self._positions = state["decoder.positional_embedding"]
-        self._cross = _session(cross_graph(state))
-        self._step = _session(step_graph(state))
+        self._cross = session(cross_graph(state))
+        self._step = session(step_graph(state))
         self._end, self._start, self._no_speech = end, start, no_speech
         self._never = np.array(config.get("suppress_ids", []), dtype=np.int64)
         self._not_first = np.array(config.get("suppress_ids_begin", []), dtype=np.int64)
         self._names = [f"{part}{layer}" for layer in range(self._shape.layers) for part in ("k", "v")]
 
-    def decode(self, states: Floats, prompt: Sequence[int], *, beam: int, limit: int) -> Hypothesis:
-        """The likeliest of at most ``limit`` tokens after ``prompt``, for one audio's ``states`` [n, width]."""
-        cross = self._cross.run(None, {"states": states[np.newaxis]})
-        fixed = {f"cross_{name}": value for name, value in zip(self._names, cross, strict=True)}
-        empty = np.zeros((1, self._shape.heads, 0, HEAD), dtype=np.float32)
-        logits, past = self._run(fixed, [empty] * len(self._names), np.array([prompt]), 0)
-        silent = float(np.exp(_log_softmax(logits[0, list(prompt).index(self._start)])[self._no_speech]))
-        logits[:, -1, self._not_first] = -np.inf
-        first = self._chances(logits)
-        if beam == 1:
-            return self._greedy(fixed, past, first, len(prompt), limit, silent)
-        return self._search(fixed, past, first, len(prompt), beam, limit, silent)
+    def decode(self, heard: Heard, question: Question, *, beam: int) -> Hypothesis:
+        """The likeliest answer; a beam of one is greedy.
 
-    def _greedy(
-        self, fixed: dict[str, Any], past: list[Floats], chances: Floats, at: int, limit: int, silent: float
-    ) -> Hypothesis:
+        A draft is checked all at once, which costs less than to find its tokens, and changes nothing but by rounding.
+        """
+        prompt, draft = question.prompt, question.draft[: question.limit - 1] if beam == 1 else ()
+        cross = self._cross.run(None, {"states": heard.states[np.newaxis]})
+        fixed = {f"cross_{name}": value for name, value in zip(self._names, cross, strict=True)}
+        path = _Path(fixed | {"weight": heard.weight}, len(prompt))
+        logits = self._run(path, [[*prompt, *draft]])[0]
+        silent = float(np.exp(_log_softmax(logits[prompt.index(self._start)])[self._no_speech]))
+        following = logits[len(prompt) - 1 :]
+        following[0, self._not_first] = -np.inf
+        if beam == 1:
+            return self._greedy(path, following, list(draft), question.limit, silent)
+        return self._search(path, self._chances(following), beam, question.limit, silent)
+
+    def _greedy(self, path: _Path, following: Floats, draft: list[int], limit: int, silent: float) -> Hypothesis:
+        """``following`` [draft + 1, vocabulary]: what may come after the prompt, and after each token of the draft."""
         tokens: list[int] = []
         total = 0.0
         while True:
-            best = int(chances[0].argmax())
-            total += float(chances[0, best])
-            if best == self._end:
-                break
-            tokens.append(best)
-            if len(tokens) >= limit:
-                break
-            logits, past = self._run(fixed, past, np.array([[best]]), at + len(tokens) - 1)
-            chances = self._chances(logits)
-        return Hypothesis(tuple(tokens), total / max(1, len(tokens)), silent)
+            for number in range(len(following)):
+                chances = self._chances(following[number : number + 1])[0]
+                best = int(chances.argmax())
+                total += float(chances[best])
+                if best != self._end:
+                    tokens.append(best)
+                if best == self._end or len(tokens) >= limit:
+                    return Hypothesis(tuple(tokens), total / max(1, len(tokens)), silent, ended=len(tokens) < limit)
+                if number == len(draft) or best != draft[number]:
+                    break
+            path.cut(path.prompt + len(tokens) - 1)
+            draft = _rest(draft, number, tokens[-1])[: limit - len(tokens) - 1]
+            following = self._run(path, [[tokens[-1], *draft]])[0]
 
-    def _search(
-        self, fixed: dict[str, Any], past: list[Floats], chances: Floats, at: int, size: int, limit: int, silent: float
-    ) -> Hypothesis:
+    def _search(self, path: _Path, chances: Floats, size: int, limit: int, silent: float) -> Hypothesis:
         beams = [_Beam([], 0.0)]
         done: list[tuple[float, list[int]]] = []
         while True:
@@ -103,38 +114,37 @@ class PackedDecoder:
                     sources.append(int(row))
             if len(done) >= size or len(kept[0].tokens) >= limit:
                 break
-            past = [value[sources] for value in past]
-            tokens = np.array([[beam.tokens[-1]] for beam in kept])
-            logits, past = self._run(fixed, past, tokens, at + len(kept[0].tokens) - 1)
-            chances = self._chances(logits)
+            path.past = [value[sources] for value in path.past]
+            chances = self._chances(self._run(path, [[beam.tokens[-1]] for beam in kept])[:, -1])
             beams = kept
         if not done:
             done = [(beam.total / len(beam.tokens), beam.tokens) for beam in kept]
         score, best = max(done, key=lambda one: one[0])
-        return Hypothesis(tuple(best), score, silent)
+        return Hypothesis(tuple(best), score, silent, ended=len(best) < limit)
 
-    def _run(
-        self, fixed: dict[str, Any], past: list[Floats], tokens: npt.NDArray[np.int64], at: int
-    ) -> tuple[Floats, list[Floats]]:
-        embedded = self._embedding[tokens].astype(np.float32) + self._positions[at : at + tokens.shape[1]]
-        feeds = {"embedded": embedded} | fixed
+    def _run(self, path: _Path, tokens: Sequence[Sequence[int]]) -> Floats:
+        """Logits [rows, tokens, vocabulary] of what follows each token; the path is then longer by them."""
+        known = path.past[0].shape[2] if path.past else 0
+        rows = np.array(tokens)
+        embedded = self._embedding[rows].astype(np.float32) + self._positions[known : known + rows.shape[1]]
+        past = path.past or [np.zeros((len(rows), self._shape.heads, 0, HEAD), dtype=np.float32)] * len(self._names)
+        feeds = {"embedded": embedded} | path.fixed
         feeds |= {f"past_{name}": value for name, value in zip(self._names, past, strict=True)}
-        logits, *present = self._step.run(None, feeds)
-        return logits, present
+        logits, *path.past = self._step.run(None, feeds)
+        out: Floats = logits
+        return out
 
-    def _chances(self, logits: Floats) -> Floats:
-        """Log probability of each token that may come next, a row for each of ``logits``."""
-        following = logits[:, -1]
+    def _chances(self, following: Floats) -> Floats:
+        """Log probability of each token that may come next, a row for each of ``following``."""
         following[:, self._never] = -np.inf
         return _log_softmax(following)
 
 
-def _session(graph: bytes) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.enable_mem_pattern = False
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+def _rest(draft: Sequence[int], at: int, instead: int) -> list[int]:
+    """What of a draft may go on after another token than its own at ``at``: one for one, or some left out."""
+    later = draft[at:]
+    begin = at + later.index(instead) if instead in later[:LEFT_OUT] else at
+    return list(draft[begin + 1 :])
 
 
 def _log_softmax(logits: Floats) -> Floats:

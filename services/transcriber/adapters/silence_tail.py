@@ -22,16 +22,18 @@ TAIL_FROM = 225
 States = npt.NDArray[np.float32]
 
 
-def mean_tail(encode_full: Callable[[Samples], States]) -> States:
-    """States of 1,500 positions, of which those from ``TAIL_FROM`` on are silence; shape (1500, d_model)."""
-    clips = sorted(
-        (item for item in resources.files(__package__).joinpath("voices").iterdir() if item.name.endswith(".wav")),
-        key=lambda item: item.name,
-    )
-    states = []
-    for clip in clips:
+def clips() -> list[Samples]:
+    """Three voices, three seconds each, at Whisper's rate."""
+    found = (item for item in resources.files(__package__).joinpath("voices").iterdir() if item.name.endswith(".wav"))
+    out = []
+    for clip in sorted(found, key=lambda item: item.name):
         with clip.open("rb") as file, wave.open(file) as reader:
             pcm16, rate_hz = reader.readframes(reader.getnframes()), reader.getframerate()
-        states.append(encode_full(to_whisper_rate(pcm16, rate_hz))[0])
-    mean: States = np.mean(states, axis=0, dtype=np.float32)
+        out.append(to_whisper_rate(pcm16, rate_hz))
+    return out
+
+
+def mean_tail(encode_full: Callable[[Samples], States]) -> States:
+    """States of 1,500 positions, of which those from ``TAIL_FROM`` on are silence; shape (1500, d_model)."""
+    mean: States = np.mean([encode_full(clip)[0] for clip in clips()], axis=0, dtype=np.float32)
     return mean

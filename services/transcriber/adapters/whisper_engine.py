@@ -1,36 +1,47 @@
-"""Whisper by faster-whisper's CTranslate2, on windows as short as the speech, several at a time.
+"""Whisper by faster-whisper's weights: what is asked of a model, when its answer deserves trust, and the words of it.
 
 Whisper's encoder runs over 30 seconds whatever it is given, and shorter input breaks the decoder, because it has
-learned to see the silence behind the speech. So the speech is encoded with some zeros behind it, and the states of
-a long silence, made once from the model itself (see ``silence_tail``), are appended before decoding. A decode that
-trips a guard (``domain.guards``) is repeated on the full window.
+learned to see the silence behind the speech. A ``Runtime`` has its own way to spare that: on a CPU in int8 graphs of
+our own (``packed_runtime``), else CTranslate2 (``ctranslate2_runtime``). A decode that trips a guard
+(``domain.guards``) is repeated on the full window.
 
-On a CPU in int8 the decoder is our own (``packed_decoder``), one utterance at a time. A step of CTranslate2's costs
-nearly the same for one utterance as for four, because most of it is reading and packing the weights; so there what
-waits is decoded together. The tail brings all of a batch to one length. A final's length is chosen by its own audio
-alone, so that its text is the same in any company.
+A final is decoded greedily at first, and stands where the model is sure of it. Else it is decoded by beam search behind
+what the same speaker said before, whose audio is encoded with it and whose words are given: so the model knows the
+voice, the line and the subject, as it does where it is given half a minute at once. The words given are those of the
+earlier utterances' own first looks, so that a text depends on the audio within reach alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import ctranslate2
 import numpy as np
 import tokenizers
-from faster_whisper.feature_extractor import FeatureExtractor
 from faster_whisper.tokenizer import Tokenizer
 
 from services.chassis.errors import Transient
-from services.transcriber.adapters.packed_decoder import PackedDecoder
-from services.transcriber.adapters.resampling import WHISPER_HZ, Samples, to_whisper_rate
-from services.transcriber.adapters.silence_tail import TAIL_FROM, States, mean_tail
-from services.transcriber.adapters.word_spans import STATES_PER_S, aligned_words, spread_words
-from services.transcriber.domain.guards import loop_start, suspicious, token_limit
+from services.transcriber.adapters.ctranslate2_runtime import CTranslate2Runtime
+from services.transcriber.adapters.first_looks import FirstLooks
+from services.transcriber.adapters.onnx_graph import multiplies_exactly
+from services.transcriber.adapters.packed_runtime import PackedRuntime
+from services.transcriber.adapters.resampling import WHISPER_HZ, to_whisper_rate
+from services.transcriber.adapters.runtime import (
+    FRAMES_PER_S,
+    MOST_TOKENS,
+    Front,
+    Heard,
+    Hypothesis,
+    Question,
+    Runtime,
+    Stage,
+)
+from services.transcriber.adapters.word_spans import aligned_words, spread_words
+from services.transcriber.domain.guards import echoes, loop_start, suspicious, token_limit
 from services.transcriber.domain.recognition import (
     EngineIdentity,
     Quality,
@@ -39,31 +50,13 @@ from services.transcriber.domain.recognition import (
     RecognizedWord,
 )
 
-FRAMES_PER_S = 100
-FULL_FRAMES = 3_000
-FULL_STATES = 1_500
-MOST_TOKENS = 224
-"""Half of what the decoder has positions for, as it was trained."""
-PAD_S = {Quality.PARTIAL: 1.5, Quality.FINAL: 2.0}
-LEAST_WINDOW_S = 3.0
-SECOND_WINDOW_S = 15.0
-UNSURE = -0.6
-"""Mean log probability of a final below which it is heard a second time, on more of its silence: one in twenty."""
-PARTIAL_TAIL_STATES = 2 * STATES_PER_S
-FINAL_TAIL_STATES = 4 * STATES_PER_S
-FINAL_STATES = (600, 900, 1_200, FULL_STATES)
-"""Lengths of finals as the decoder sees them: the first that leaves room for the tail."""
-BEAM = {Quality.PARTIAL: 1, Quality.FINAL: 5}
-
-Stage = Callable[[str], AbstractContextManager[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Decode:
-    tokens: tuple[int, ...]
-    score: float
-    no_speech: float
-    ended: bool
+LONGEST_S = 28.0
+PROMPT_TOKENS = 4
+BEAM = 5
+SURE = -0.3
+"""Mean log probability from which a final stands as the first look has it: three in four do."""
+WORTH_KNOWING = -1.0
+"""Mean log probability under which there is noise rather than words: no context for others, and none helps it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +69,8 @@ class _Tongue:
 class _Look:
     """A decode and what it was made from."""
 
-    states: States
-    decode: _Decode
+    heard: Heard
+    decode: Hypothesis
     tongue: _Tongue
 
 
@@ -96,13 +89,13 @@ class WhisperEngine:
         languages: Sequence[str] = ("en",),
         hot_words: str = "",
         stage: Stage = lambda _: nullcontext(),
-        own_decoder: bool = True,
+        runtime: str = "onnxruntime",
     ) -> None:
-        """Load the weights (about a second) and make the silence tail (about a second more).
+        """Load the weights (about a second) and make the runtime's silence (a few seconds more).
 
         ``languages`` are those spoken: where there are several, or none are named, a request without one is decoded in
         the likeliest. ``hot_words`` are names and terms to expect; tiny.en is worse with any.
-        ``own_decoder``: decode by ``PackedDecoder`` where it can be, on a CPU in int8.
+        ``runtime``: onnxruntime is used where it can be, on a CPU in int8, else ctranslate2.
         ``stage`` is entered around each stage of the work, by name: front, encode, decode, align.
         """
         self._model = ctranslate2.models.Whisper(
@@ -116,17 +109,21 @@ class WhisperEngine:
         self._tokenizer = self._in(self._languages[0] if self._languages else "en")
         self._hot_words = hot_words
         self._contexts: dict[str, list[int]] = {}
-        self._features = FeatureExtractor(feature_size=self._model.n_mels)
         self._identity = EngineIdentity("faster-whisper", model_name, ctranslate2.__version__)
         self._digits = frozenset(
             token for text, token in vocabulary.get_vocab().items() if any(c.isdigit() for c in text)
         )
         self._stage = stage
-        self._packed: PackedDecoder | None = None
-        if own_decoder and device == "cpu" and compute_type == "int8":
-            named = self._tokenizer
-            self._packed = PackedDecoder(model_dir, end=named.eot, start=named.sot, no_speech=named.no_speech)
-        self._tail: States | None = mean_tail(self._encode_full) if short_windows else None
+        self._short = short_windows
+        front, named = Front(self._model.n_mels, stage), self._tokenizer
+        self._runtime: Runtime
+        if runtime == "onnxruntime" and device == "cpu" and compute_type == "int8" and multiplies_exactly():
+            self._runtime = PackedRuntime(
+                model_dir, front, end=named.eot, start=named.sot, no_speech=named.no_speech, stage=stage
+            )
+        else:
+            self._runtime = CTranslate2Runtime(self._model, front, end=named.eot, stage=stage)
+        self._alone: FirstLooks[Hypothesis] = FirstLooks()
 
     @property
     def identity(self) -> EngineIdentity:
@@ -151,19 +148,17 @@ class WhisperEngine:
 
     @property
     def batches_pay(self) -> bool:
-        """Not with our own decoder, whose steps cost by the utterance."""
-        return self._packed is None
+        """Whether several at once are cheaper, by the runtime."""
+        return self._runtime.batches_pay
 
     def recognize(self, request: RecognitionRequest) -> Recognition:
         """Decode one stretch of speech of at most 28 seconds. Raises Transient when the library fails."""
         return self.recognize_batch([request])[0]
 
     def batch_key(self, request: RecognitionRequest) -> Hashable:
-        """Partials go together, and finals of one length; the prompts of a batch are equally long."""
-        hot_words = request.words_to_expect(self._hot_words)
-        if self._tail is None or request.quality is Quality.PARTIAL:
-            return request.quality, hot_words
-        return request.quality, hot_words, _final_states(_own_frames(request.duration_ms / 1000, request.quality) // 2)
+        """Stretches that the runtime takes together; the prompts of a batch are equally long."""
+        length = self._runtime.length_key(request.duration_ms, request.quality) if self._short else 0
+        return request.quality, request.words_to_expect(self._hot_words), length
 
     def recognize_batch(self, requests: Sequence[RecognitionRequest]) -> list[Recognition]:
         """Decode stretches of one key together. Raises Transient when the library fails."""
@@ -173,73 +168,78 @@ class WhisperEngine:
             raise Transient(f"decode failed: {type(error).__name__}") from None
 
     def _recognize_batch(self, requests: Sequence[RecognitionRequest]) -> list[Recognition]:
+        if not self._short:
+            return [self._full(request) for request in requests]
+        looks = self._look(requests)
+        for request, look in zip(requests, looks, strict=True):
+            if request.quality is Quality.FINAL:
+                self._alone.put(request, look.decode)
+        return [self._trusted(request, look) for request, look in zip(requests, looks, strict=True)]
+
+    def _trusted(self, request: RecognitionRequest, look: _Look) -> Recognition:
+        """What was heard, once it deserves trust: a final in doubt is heard again.
+
+        A partial is left out instead: the next one follows soon.
+        """
+        believed = not _suspicious(look.decode, request)
+        if request.quality is Quality.PARTIAL:
+            return self._recognition(look, request) if believed else Recognition()
+        if believed and look.decode.score >= SURE:
+            return self._recognition(look, request)
+        in_context = self._in_context(request, look) if _worth_knowing(look.decode, request) else None
+        if in_context is not None:
+            return self._recognition(in_context, request, second_look=True)
+        (decode,) = self._generate([look.heard], [request], [look.tongue], beam=BEAM)
+        if _suspicious(decode, request):
+            return self._full(request)
+        return self._recognition(replace(look, decode=decode), request)
+
+    def _in_context(self, request: RecognitionRequest, look: _Look) -> _Look | None:
+        """Heard again behind what the same speaker said before, whose words are given; None where that tells nothing.
+
+        The words' times and the look's own doubts stay those of the utterance alone.
+        """
+        before: list[bytes] = []
+        prefix: list[int] = []
+        for pcm16 in request.before:
+            earlier = replace(request, pcm16=pcm16, before=())
+            decode = self._alone.get(earlier, partial(self._by_itself, earlier))
+            if _worth_knowing(decode, earlier):
+                before.append(pcm16)
+                prefix += decode.tokens
+        whole = to_whisper_rate(b"".join([*before, request.pcm16]), request.rate_hz)
+        told = len(prefix) + len(self._context(request))
+        if not before or len(whole) > LONGEST_S * WHISPER_HZ or told > MOST_TOKENS - PROMPT_TOKENS:
+            return None
+        heard = self._runtime.hear([whole], Quality.FINAL)
+        (decode,) = self._generate(heard, [request], [look.tongue], beam=BEAM, prefix=prefix)
+        decode = replace(decode, score=look.decode.score, no_speech=look.decode.no_speech)
+        if not decode.tokens or _suspicious(decode, request) or echoes(decode.tokens, prefix):
+            return None
+        return replace(look, decode=decode)
+
+    def _by_itself(self, request: RecognitionRequest) -> Hypothesis:
+        (look,) = self._look([request])
+        return look.decode
+
+    def _full(self, request: RecognitionRequest) -> Recognition:
+        """On the 30 s window; what loops even there is cut."""
+        (look,) = self._look([request], full=True)
+        loop = loop_start(look.decode.tokens, self._digits)
+        tokens = look.decode.tokens if loop is None else look.decode.tokens[:loop]
+        whole = replace(look, decode=replace(look.decode, tokens=tokens))
+        return self._recognition(whole, request, full_window=True)
+
+    def _look(self, requests: Sequence[RecognitionRequest], *, full: bool = False) -> list[_Look]:
+        """Each by itself: greedily, or where it is the last word on it by beam search."""
         with self._stage("front"):
             samples = [to_whisper_rate(request.pcm16, request.rate_hz) for request in requests]
-        tail = self._tail
-        if tail is None:
-            return [self._full(heard, request) for heard, request in zip(samples, requests, strict=True)]
-        looks = self._look(samples, requests, tail, LEAST_WINDOW_S)
-        return [
-            self._trusted(heard, request, look, tail)
-            for heard, request, look in zip(samples, requests, looks, strict=True)
-        ]
+        heard = self._runtime.hear(samples, requests[0].quality, full=full)
+        tongues = self._tongues(heard, requests)
+        decodes = self._generate(heard, requests, tongues, beam=BEAM if full else 1)
+        return [_Look(*look) for look in zip(heard, decodes, tongues, strict=True)]
 
-    def _trusted(self, samples: Samples, request: RecognitionRequest, look: _Look, tail: States) -> Recognition:
-        """What was heard, once it deserves trust: a final is heard again on a longer window, or on the full one.
-
-        A partial is left out instead: the next one follows soon, and a full window costs as much as ten.
-        """
-        if _suspicious(look, request):
-            return Recognition() if request.quality is Quality.PARTIAL else self._full(samples, request)
-        if request.quality is Quality.FINAL and look.decode.score < UNSURE:
-            (second,) = self._look([samples], [request], tail, SECOND_WINDOW_S)
-            if not _suspicious(second, request):
-                return self._recognition(second, request, second_look=True)
-        return self._recognition(look, request)
-
-    def _full(self, samples: Samples, request: RecognitionRequest) -> Recognition:
-        """On the 30 s window; what loops even there is cut."""
-        states = self._encode_full(samples)
-        tongues = self._tongues(states, [request])
-        (decode,) = self._generate(states, [request], tongues)
-        loop = loop_start(decode.tokens, self._digits)
-        tokens = decode.tokens if loop is None else decode.tokens[:loop]
-        whole = _Decode(tokens, decode.score, decode.no_speech, decode.ended)
-        return self._recognition(_Look(states, whole, tongues[0]), request, full_window=True)
-
-    def _mel(self, samples: Samples, frames: int) -> Samples:
-        with self._stage("front"):
-            padded = np.zeros(frames * WHISPER_HZ // FRAMES_PER_S, dtype=np.float32)
-            padded[: len(samples)] = samples[: len(padded)]
-            mel = self._features(padded, padding=0)[..., :frames]
-            return np.ascontiguousarray(mel[np.newaxis], dtype=np.float32)
-
-    def _encode(self, samples: Samples, frames: int) -> States:
-        mel = self._mel(samples, frames)
-        with self._stage("encode"):
-            view = ctranslate2.StorageView.from_array(mel)
-            return np.array(self._model.encode(view, to_cpu=True), dtype=np.float32)
-
-    def _encode_full(self, samples: Samples) -> States:
-        return self._encode(samples, FULL_FRAMES)
-
-    def _look(
-        self, samples: Sequence[Samples], requests: Sequence[RecognitionRequest], tail: States, least_s: float
-    ) -> list[_Look]:
-        """Decode on each stretch's own states, all with so much of the tail that they are equally long."""
-        quality = requests[0].quality
-        own = [self._encode(heard, _own_frames(len(heard) / WHISPER_HZ, quality, least_s))[0] for heard in samples]
-        longest = max(len(states) for states in own)
-        length = _final_states(longest) if quality is Quality.FINAL else min(longest + PARTIAL_TAIL_STATES, FULL_STATES)
-        states = np.stack([_spliced(heard, tail, length) for heard in own])
-        tongues = self._tongues(states, requests)
-        decodes = self._generate(states, requests, tongues)
-        return [
-            _Look(states[number : number + 1], decode, tongue)
-            for number, (decode, tongue) in enumerate(zip(decodes, tongues, strict=True))
-        ]
-
-    def _tongues(self, states: States, requests: Sequence[RecognitionRequest]) -> list[_Tongue]:
+    def _tongues(self, heard: Sequence[Heard], requests: Sequence[RecognitionRequest]) -> list[_Tongue]:
         """The language of each, which is heard where it is neither known nor the only one."""
         spoken = [request.languages or self._languages for request in requests]
         told = [
@@ -251,8 +251,8 @@ class WhisperEngine:
         unknown = [number for number, tongue in enumerate(told) if not tongue.language]
         if unknown:
             with self._stage("decode"):
-                view = ctranslate2.StorageView.from_array(np.ascontiguousarray(states[unknown]))
-                ranked = self._model.detect_language(view)
+                states = [self._runtime.plain(heard[number])[np.newaxis] for number in unknown]
+                ranked = [self._model.detect_language(ctranslate2.StorageView.from_array(one))[0] for one in states]
             for number, ranking in zip(unknown, ranked, strict=True):
                 named = [(token.strip("<|>"), probability) for token, probability in ranking]
                 among = [one for one in named if not spoken[number] or one[0] in spoken[number]]
@@ -260,39 +260,25 @@ class WhisperEngine:
         return told
 
     def _generate(
-        self, states: States, requests: Sequence[RecognitionRequest], tongues: Sequence[_Tongue]
-    ) -> list[_Decode]:
-        limits = [min(token_limit(request.duration_ms) + 1, MOST_TOKENS) for request in requests]
+        self,
+        heard: Sequence[Heard],
+        requests: Sequence[RecognitionRequest],
+        tongues: Sequence[_Tongue],
+        *,
+        beam: int,
+        prefix: Sequence[int] = (),
+    ) -> list[Hypothesis]:
+        """Answers; a draft is only for partials: a final is to depend on its audio alone, to the last rounding."""
         context = self._context(requests[0])
-        prompts = [
-            [*context, *self._in(tongue.language).sot_sequence, self._tokenizer.no_timestamps] for tongue in tongues
-        ]
-        if self._packed is not None:
-            return [
-                self._by_own(self._packed, *one, beam=BEAM[requests[0].quality])
-                for one in zip(states, prompts, limits, strict=True)
-            ]
-        with self._stage("decode"):
-            results = self._model.generate(
-                ctranslate2.StorageView.from_array(states),
-                prompts,
-                beam_size=BEAM[requests[0].quality],
-                # The library ends at half of it.
-                max_length=min(2 * max(limits) + len(context), 2 * MOST_TOKENS),
-                return_scores=True,
-                return_no_speech_prob=True,
-                suppress_tokens=[-1],
+        questions = [
+            Question(
+                prompt=(*context, *self._in(tongue.language).sot_sequence, self._tokenizer.no_timestamps, *prefix),
+                limit=min(token_limit(request.duration_ms) + 1, MOST_TOKENS),
+                draft=request.draft if request.quality is Quality.PARTIAL else (),
             )
-        return [self._decode(result, limit) for result, limit in zip(results, limits, strict=True)]
-
-    def _by_own(self, decoder: PackedDecoder, states: States, prompt: list[int], limit: int, *, beam: int) -> _Decode:
-        with self._stage("decode"):
-            one = decoder.decode(states, prompt, beam=beam, limit=limit)
-        return _Decode(one.tokens, one.score, one.no_speech, ended=len(one.tokens) < limit)
-
-    def _decode(self, result: Any, limit: int) -> _Decode:
-        heard = tuple(token for token in result.sequences_ids[0] if token < self._tokenizer.eot)
-        return _Decode(heard, result.scores[0], result.no_speech_prob, ended=len(heard) < limit)
+            for request, tongue in zip(requests, tongues, strict=True)
+        ]
+        return self._runtime.decode(heard, questions, beam=beam)
 
     def _recognition(
         self, look: _Look, request: RecognitionRequest, *, second_look: bool = False, full_window: bool = False
@@ -305,6 +291,7 @@ class WhisperEngine:
             full_window=full_window,
             language=look.tongue.language,
             language_probability=look.tongue.probability,
+            tokens=look.decode.tokens,
         )
 
     def _words(self, look: _Look, request: RecognitionRequest) -> tuple[RecognizedWord, ...]:
@@ -315,28 +302,14 @@ class WhisperEngine:
             return spread_words(tokenizer, tokens, request.duration_ms, float(np.exp(look.decode.score)))
         frames = max(2, request.duration_ms * FRAMES_PER_S // 1000)
         with self._stage("align"):
-            view = ctranslate2.StorageView.from_array(np.ascontiguousarray(look.states))
+            view = ctranslate2.StorageView.from_array(self._runtime.plain(look.heard)[np.newaxis])
             aligned = self._model.align(view, tokenizer.sot_sequence, [tokens], frames)[0]
         return aligned_words(tokenizer, tokens, aligned, request.duration_ms)
 
 
-def _suspicious(look: _Look, request: RecognitionRequest) -> bool:
-    return suspicious(look.decode.tokens, request.duration_ms, ended=look.decode.ended)
+def _worth_knowing(decode: Hypothesis, request: RecognitionRequest) -> bool:
+    return not _suspicious(decode, request) and bool(decode.tokens) and decode.score >= WORTH_KNOWING
 
 
-def _own_frames(seconds: float, quality: Quality, least_s: float = LEAST_WINDOW_S) -> int:
-    """Frames that are encoded for so much speech: an even number."""
-    with_pad_s = max(seconds + PAD_S[quality], least_s)
-    return min(2 * int(np.ceil(with_pad_s * STATES_PER_S)), FULL_FRAMES)
-
-
-def _final_states(own: int) -> int:
-    """How many states the decoder is given for a final with so many of its own."""
-    return next((length for length in FINAL_STATES if own + FINAL_TAIL_STATES <= length), FULL_STATES)
-
-
-def _spliced(own: States, tail: States, length: int) -> States:
-    """States up to ``length``; the tail stands at its own positions, and holds no speech before ``TAIL_FROM``."""
-    missing = length - len(own)
-    start = min(max(len(own), TAIL_FROM), FULL_STATES - missing)
-    return np.concatenate([own, tail[start : start + missing]])
+def _suspicious(decode: Hypothesis, request: RecognitionRequest) -> bool:
+    return suspicious(decode.tokens, request.duration_ms, ended=decode.ended)

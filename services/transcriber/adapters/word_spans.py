@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from faster_whisper.tokenizer import Tokenizer
 
+from services.transcriber.adapters.runtime import STATES_PER_S
 from services.transcriber.domain.recognition import RecognizedWord
-
-STATES_PER_S = 50
 
 
 def aligned_words(

@@ -67,6 +67,12 @@ def _loop_start(tokens: Sequence[int], width: int, times: int) -> int | None:
     return None
 
 
+def echoes(tokens: Sequence[int], before: Sequence[int], *, run: int = 5) -> bool:
+    """Whether what was heard behind other words says some of them again, as a model does where nothing follows."""
+    said = {tuple(before[at : at + run]) for at in range(len(before) - run + 1)}
+    return any(tuple(tokens[at : at + run]) in said for at in range(len(tokens) - run + 1))
+
+
 def suspicious(tokens: Sequence[int], duration_ms: int, *, ended: bool) -> bool:
     """Whether a decode is not to be believed as it stands and deserves the full window."""
     if not ended or len(tokens) > token_limit(duration_ms) or repeats(tokens):

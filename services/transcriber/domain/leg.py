@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from services.transcriber.domain.chunks import LegChunk, LegIdentity
 from services.transcriber.domain.endpointing import (
+    FRAME_MS,
     Boundary,
     Cause,
     Dropped,
@@ -31,6 +32,7 @@ from services.transcriber.domain.questions import Questions
 from services.transcriber.domain.queues import Speech
 from services.transcriber.domain.recognition import Recognition
 from services.transcriber.domain.redaction import ANSWER_LEAD_MS, RedactionStream, SafeText, TimedWord
+from services.transcriber.domain.said_before import Said, SaidBefore
 from services.transcriber.domain.scheduling import DecodeJob, Kind
 from services.transcriber.domain.spoken import Spoken
 from services.transcriber.domain.transcript import (
@@ -82,9 +84,11 @@ class LegStream:
         self._redaction: RedactionStream[Spoken] = RedactionStream(hold_ms, policy or Policy())
         self._redaction.go_on(mark.asked)
         self._questions = Questions.marked(mark.asks)
-        self._again: Foothold | None = None
-        self._told_ms, self._said_ms = mark.judged_ms, mark.published_ms
+        self._again: Spoken | None = None
+        self._done_ms = mark.done_ms
+        self._told_ms, self._out_ms = mark.judged_ms, mark.published_ms
         self._judged_ms, self._published_ms = mark.judged_ms, mark.published_ms
+        self._said = SaidBefore()
         self._open: Spoken | None = None
         self._closed: deque[Spoken] = deque()
         self._held_from: deque[Spoken] = deque()
@@ -120,6 +124,7 @@ class LegStream:
         if not self.finished and self._ending is None:
             self._close(Cause.GAP, out)
             self._hearing.rest()
+            self._said.clear()
             if self._closed:
                 self._closed[-1].rests = True
             else:
@@ -166,6 +171,8 @@ class LegStream:
         spoken = self._find(job.utterance_id)
         if spoken is None:
             return out
+        if recognition is not None and recognition.tokens:
+            spoken.tokens = recognition.tokens
         if job.kind is Kind.PARTIAL:
             spoken.partial_pending = False
             if recognition is not None and spoken is self._open:
@@ -187,8 +194,9 @@ class LegStream:
     def speaking(self) -> Opened | None:
         """What the leg has told of last, while it is open."""
         spoken = self._open
-        told = spoken is not None and spoken.start_ms > self._told_ms
-        return Opened(spoken.utterance_id, spoken.start_ms) if spoken is not None and told else None
+        if spoken is None or spoken.done or spoken.start_ms <= self._told_ms:
+            return None
+        return Opened(spoken.utterance_id, spoken.start_ms)
 
     @property
     def held_audio_ms(self) -> int:
@@ -203,13 +211,14 @@ class LegStream:
         mark = replace(self._counts, asks=self._questions.asks)
         if offset is None:
             return mark
-        again = self._judged_ms >= foothold.anchor.since_ms
+        done_ms = self._done_ms if self._again is None else self._again.start_ms
         return replace(
             mark,
             foothold=foothold,
             skew_ms=skew_ms,
-            published_ms=self._published_ms if self._published_ms >= foothold.anchor.since_ms else -1,
-            judged_ms=self._judged_ms if again else -1,
+            done_ms=done_ms,
+            published_ms=self._published_ms if self._published_ms >= done_ms else -1,
+            judged_ms=self._judged_ms if self._judged_ms >= done_ms else -1,
         )
 
     @property
@@ -221,10 +230,11 @@ class LegStream:
         return self._hearing.needed(self._foothold())[0]
 
     def _foothold(self) -> Foothold:
-        if self._again is not None:
-            return self._again
-        oldest = next(iter((*self._held_from, *self._closed)), self._open)
-        return self._hearing.foothold if oldest is None else oldest.foothold
+        oldest = self._again or next(iter((*self._held_from, *self._closed)), self._open)
+        if oldest is not None:
+            return oldest.needed_from
+        before = self._said.before(self._hearing.framed_ms - self._rules.pre_roll_ms)
+        return before[0].foothold if before else self._hearing.foothold
 
     def _act_on(self, boundary: Boundary, out: list[Effect]) -> None:
         match boundary:
@@ -241,12 +251,14 @@ class LegStream:
 
     def _begin(self, start_ms: int, out: list[Effect]) -> None:
         utterance_id, gap_ms = f"{self.identity.leg_id}@{start_ms}", self._hearing.take_gap()
-        self._open = Spoken(utterance_id, start_ms, self._hearing.foothold, gap_ms=gap_ms)
+        before = self._said.before(start_ms)
+        self._open = Spoken(utterance_id, start_ms, self._hearing.foothold, before=before, gap_ms=gap_ms)
+        self._open.done = start_ms < self._done_ms
         self._tell(self._open, Opened(utterance_id, start_ms), out)
 
     def _tell(self, spoken: Spoken, effect: Opened | Closed | Judged, out: list[Effect]) -> None:
         """Let the other legs know, unless they do from an earlier life."""
-        if spoken.start_ms > self._told_ms:
+        if not spoken.done and spoken.start_ms > self._told_ms:
             out.append(effect)
 
     def _job(self, spoken: Spoken, kind: Kind, end_ms: int) -> DecodeJob:
@@ -261,13 +273,15 @@ class LegStream:
             rate_hz=self.rate_hz,
             language=self._speech.language,
             speech=self._speech.expected,
+            draft=spoken.tokens,
+            before=tuple(said.pcm16 for said in spoken.before),
         )
 
     def _partial(self, step_ms: int | None, out: list[Effect]) -> None:
         spoken = self._open
         if spoken is None or step_ms is None or spoken.partial_pending or spoken.speculated_ms is not None:
             return
-        if spoken.start_ms <= self._said_ms:
+        if spoken.done or spoken.start_ms <= self._out_ms:
             return  # its final is published
         if all(probability < self._rules.offset for probability in self._hearing.voice()[-PAUSING_FRAMES:]):
             return  # a pause is coming, and with it a decode
@@ -280,6 +294,7 @@ class LegStream:
     def _speculate(self, end_ms: int, out: list[Effect]) -> None:
         if self._open is not None:
             self._open.speculated_ms, self._open.partial_pending = end_ms, False
+        if self._open is not None and not self._open.done:
             out.append(self._job(self._open, Kind.SPECULATIVE, end_ms))
 
     def _resume(self, out: list[Effect]) -> None:
@@ -304,13 +319,21 @@ class LegStream:
         spoken.ended, spoken.heard_ms = ended, self._hearing.end_ms
         spoken.gap_ms += self._hearing.take_gap(ended.then)
         spoken.end_wall_ms = self._hearing.wall_ms(ended.end_ms)
+        decoded_ms = spoken.speculated_ms if ended.cause in (Cause.SILENCE, Cause.BREATH) else None
+        self._remember(spoken, ended.end_ms if decoded_ms is None else decoded_ms)
+        if spoken.done:
+            return
         self._closed.append(spoken)
         self._tell(spoken, Closed(spoken.utterance_id, spoken.start_ms), out)
-        if ended.cause not in (Cause.SILENCE, Cause.BREATH) or spoken.speculated_ms is None:
+        if decoded_ms is None:
             spoken.speculated_ms = spoken.final = None
             out.append(CancelDecode(spoken.utterance_id))
             out.append(self._job(spoken, Kind.FINAL, ended.end_ms))
         self._drain(out)
+
+    def _remember(self, spoken: Spoken, end_ms: int) -> None:
+        pcm16 = self._hearing.slice(spoken.start_ms, end_ms)
+        self._said.add(Said(spoken.start_ms, end_ms - spoken.start_ms, pcm16, spoken.foothold))
 
     def _close(self, cause: Cause, out: list[Effect]) -> None:
         for boundary in self._hearing.close(cause):
@@ -348,7 +371,7 @@ class LegStream:
         self, spoken: Spoken, recognition: Recognition, job: DecodeJob, wall_ms: int, out: list[Effect]
     ) -> None:
         # What was said before tells what may be shown.
-        if self._closed or spoken.start_ms <= self._said_ms or self._ghost(spoken, recognition):
+        if self._closed or spoken.start_ms <= self._out_ms or self._ghost(spoken, recognition):
             return
         spoken.language = recognition.language
         safe = self._redaction.partial(
@@ -415,10 +438,11 @@ class LegStream:
 
     def _publish(self, released: list[tuple[Spoken, SafeText]], out: list[Effect]) -> None:
         if released and self._again is None:
-            self._again = released[0][0].foothold
+            self._again = released[0][0]
         for spoken, safe in released:
             self._held_from.remove(spoken)
-            if spoken.start_ms <= self._said_ms:
+            self._done_ms = spoken.start_ms + FRAME_MS
+            if spoken.start_ms <= self._out_ms:
                 continue  # published in an earlier life
             self._published_ms = spoken.start_ms
             ended = spoken.ended

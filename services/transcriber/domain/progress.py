@@ -18,7 +18,7 @@ from services.transcriber.domain.transcript import Foothold, LegMark
 
 NOTE_BYTES = 4_000
 """Brokers take 4,096 bytes of commit metadata by default."""
-FORM, OLDER_FORM = 2, 1
+FORM = 2
 KEY_BYTES = 6
 LANGUAGE_BYTES = 2
 DEAD_KEPT = 100
@@ -90,7 +90,7 @@ def read_note(note: str) -> PartitionMarks:
     marks = PartitionMarks()
     try:
         packed = _Packed(base64.b85decode(note))
-        if note and packed.number() in (FORM, OLDER_FORM):
+        if note and packed.number() == FORM:
             base = packed.number()
             marks._dead = {base + packed.number() for _ in range(packed.number())}
             marks._marks = dict(_marks(packed, base))
@@ -112,6 +112,7 @@ def _row(leg: Leg, mark: LegMark, offset: int) -> bytes:
         began_ms = anchor.at_ms - stood.audio_ms - stood.gap_ms
         row += [anchor.at_ms // FRAME_MS, anchor.pre_roll_ms // FRAME_MS, _zigzag(began_ms), stood.gap_ms]
         row += [stood.gap_since_ms, _zigzag(mark.skew_ms)]
+        row += [max(0, mark.done_ms - anchor.since_ms) // FRAME_MS]
     if asked is not None:
         row += [_TOPICS.index(asked.topic), asked.age]
     if told:
@@ -135,10 +136,11 @@ def _marks(packed: _Packed, base: int) -> Iterator[tuple[Leg, tuple[LegMark, int
         mark = LegMark(ended=ended, failed=failed, utterances=number(), words=number(), unreadable=number())
         if stood:
             at_ms, pre_roll_ms, began_ms = number() * FRAME_MS, number() * FRAME_MS, _unzigzag(number())
-            gap_ms, gap_since_ms, skew_ms = number(), number(), _unzigzag(number())
+            gap_ms, gap_since_ms, skew_ms, ahead = number(), number(), _unzigzag(number()), number()
             anchor, audio_ms = Anchor(at_ms, pre_roll_ms, goes_on), at_ms - began_ms - gap_ms
+            done_ms = anchor.since_ms + ahead * FRAME_MS if ahead else 0
             foothold = Foothold(anchor=anchor, audio_ms=audio_ms, gap_ms=gap_ms, gap_since_ms=gap_since_ms)
-            mark = replace(mark, foothold=foothold, skew_ms=skew_ms)
+            mark = replace(mark, foothold=foothold, skew_ms=skew_ms, done_ms=done_ms)
         if has_asked:
             topic, age, (strong, direct, follows_number) = _TOPICS[number()], number(), said
             mark = replace(mark, asked=Asked(topic, strong, age, direct, follows_number))

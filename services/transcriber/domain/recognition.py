@@ -25,7 +25,9 @@ class RecognitionRequest:
 
     ``language`` is the leg's where it is known (ISO 639-1), empty where the engine is to find out; then ``languages``
     are those it may be, none where the engine's own are meant. ``hot_words`` are names and terms to expect, None where
-    the engine's own are meant.
+    the engine's own are meant. ``before`` is what the same speaker said before, utterance by utterance, the oldest
+    first: an engine may listen to it to understand this one. ``draft`` are an earlier answer's ``tokens`` for less of
+    the same speech: they may make a partial cheaper.
     """
 
     pcm16: bytes
@@ -34,6 +36,8 @@ class RecognitionRequest:
     language: str = ""
     languages: tuple[str, ...] = ()
     hot_words: str | None = None
+    draft: tuple[int, ...] = ()
+    before: tuple[bytes, ...] = ()
 
     @property
     def duration_ms(self) -> int:
@@ -60,7 +64,7 @@ class Recognition:
     """What was heard. ``no_speech`` is the model's probability that nobody spoke.
 
     The word times of a partial are estimates; those of a final come from the model. ``language`` is the one decoded in,
-    ``language_probability`` what the engine gave it, 0 where it was told.
+    ``language_probability`` what the engine gave it, 0 where it was told. ``tokens`` are the engine's own terms.
     """
 
     words: tuple[RecognizedWord, ...] = ()
@@ -70,6 +74,7 @@ class Recognition:
     full_window: bool = False
     language: str = "en"
     language_probability: float = 0.0
+    tokens: tuple[int, ...] = ()
 
     @property
     def text(self) -> str:

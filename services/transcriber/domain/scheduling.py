@@ -25,7 +25,8 @@ DEADLINE_MS = {Kind.FINAL: 300, Kind.SPECULATIVE: 350, Kind.PARTIAL: 600}
 class DecodeJob:
     """One decode that a leg wants. ``captured_ms`` is when its last audio was captured (the gateway's wall clock).
 
-    ``speech`` is what the leg's queue makes expect.
+    ``speech`` is what the leg's queue makes expect, ``draft`` what the engine made of less of the utterance, ``before``
+    what its speaker said before it.
     """
 
     leg_id: str
@@ -38,6 +39,8 @@ class DecodeJob:
     rate_hz: int
     language: str = ""
     speech: Speech = AS_SET_FOR_ALL
+    draft: tuple[int, ...] = ()
+    before: tuple[bytes, ...] = ()
 
     def request(self) -> RecognitionRequest:
         """What the engine is asked."""
@@ -49,6 +52,8 @@ class DecodeJob:
             language=self.language,
             languages=self.speech.languages,
             hot_words=self.speech.hot_words,
+            draft=self.draft,
+            before=self.before,
         )
 
 

@@ -9,6 +9,7 @@ from services.transcriber.domain.endpointing import FRAME_MS, Cause, Ended
 from services.transcriber.domain.guards import is_ghost
 from services.transcriber.domain.recognition import Recognition
 from services.transcriber.domain.redaction import SafeText, TimedWord
+from services.transcriber.domain.said_before import Said
 from services.transcriber.domain.transcript import Foothold
 from services.transcriber.domain.word_times import snap_to_voice
 
@@ -19,11 +20,16 @@ _UNFINISHED = frozenset(
 
 @dataclass(slots=True, eq=False)
 class Spoken:
-    """One utterance from its onset to its final. A successor hears it whole that listens from ``foothold`` on."""
+    """One utterance from its onset to its final. A successor hears it whole that listens from ``foothold`` on.
+
+    ``before`` is what the same speaker said before. What is ``done`` is heard for the sake of the next ones only.
+    """
 
     utterance_id: str
     start_ms: int
     foothold: Foothold
+    before: tuple[Said, ...] = ()
+    done: bool = False
     gap_ms: int = 0
     revision: int = 0
     partial_end_ms: int = 0
@@ -39,7 +45,14 @@ class Spoken:
     decoded_wall_ms: int = 0
     attempts: int = 0
     shown: str = ""
+    tokens: tuple[int, ...] = ()
+    """What the engine heard of it last."""
     language: str = "en"
+
+    @property
+    def needed_from(self) -> Foothold:
+        """From where a successor hears also what was said before."""
+        return self.before[0].foothold if self.before else self.foothold
 
     def timed(self, recognition: Recognition, voice: Sequence[float], threshold: float) -> tuple[TimedWord, ...]:
         """The words on the call's media clock; ``voice`` holds a probability per frame of the utterance."""

@@ -54,11 +54,13 @@ class Foothold:
 class LegMark:
     """What a successor must know of a leg to go on as if nothing had happened.
 
-    It listens from ``foothold`` on: everything that was said before is published. ``skew_ms`` is how far behind its
-    own media time the first chunk belongs that it reads.
+    It listens from ``foothold`` on: all utterances that began before ``done_ms`` are published, and those of them that
+    it hears are heard for the sake of the next. ``skew_ms`` is how far behind its own media time the first chunk
+    belongs that it reads.
     """
 
     foothold: Foothold | None = None
+    done_ms: int = 0
     skew_ms: int = 0
     utterances: int = 0
     words: int = 0

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from services.transcriber.domain.cues import Asked, Topic
 from services.transcriber.domain.endpointing import Anchor
-from services.transcriber.domain.guards import is_ghost, loop_start, repeats, suspicious, token_limit
+from services.transcriber.domain.guards import echoes, is_ghost, loop_start, repeats, suspicious, token_limit
 from services.transcriber.domain.progress import NOTE_BYTES, PartitionMarks, read_note
 from services.transcriber.domain.recognition import RecognizedWord
 from services.transcriber.domain.transcript import Foothold, LegMark
@@ -58,6 +58,15 @@ def test_thanks_are_a_ghost_only_without_a_voice() -> None:
     assert not ghost("Right.", 0.519, -0.56, 0.87, 576)
 
 
+def test_an_echo_says_five_tokens_of_before_again() -> None:
+    before = [1, 2, 3, 4, 5, 6, 7]
+    assert echoes([3, 4, 5, 6, 7], before)
+    assert echoes([9, 1, 2, 3, 4, 5, 8], before)
+    assert not echoes([1, 2, 3, 4, 9, 5, 6, 7], before)
+    assert not echoes([4, 5, 6, 7], before)
+    assert not echoes([1, 2, 3, 4, 5], [])
+
+
 def test_words_shrink_to_where_there_is_a_voice() -> None:
     voice = [0.0] * 8 + [0.9] * 10 + [0.0] * 10
     words = snap_to_voice([RecognizedWord("hello", 0, 896, 0.9)], voice)
@@ -72,7 +81,9 @@ def test_word_times_stay_in_order_and_no_word_is_empty() -> None:
 def test_marks_survive_the_commit() -> None:
     marks = PartitionMarks()
     stood = Foothold(anchor=Anchor(640, 224), audio_ms=635, gap_ms=5, gap_since_ms=3)
-    mark = LegMark(foothold=stood, skew_ms=-7, utterances=2, words=9, unreadable=1, failed=True, language="de")
+    mark = LegMark(
+        foothold=stood, skew_ms=-7, done_ms=8_000, utterances=2, words=9, unreadable=1, failed=True, language="de"
+    )
     split = LegMark(foothold=replace(stood, anchor=Anchor(320, goes_on=True)))
     marks.put("leg-1", mark, 17)
     marks.put("leg-2", LegMark(foothold=stood, ended=True), 12)
@@ -98,8 +109,8 @@ def test_foreign_notes_are_no_marks() -> None:
         "[1]",
         '{"leg":[1,2]}',
         '{"leg":"x"}',
-        base64.b85encode(bytes([2, 0, 0])).decode(),
-        base64.b85encode(bytes([1, 0, 0, 9, 9])).decode(),
+        base64.b85encode(bytes([1, 0, 0])).decode(),
+        base64.b85encode(bytes([2, 0, 0, 9, 9])).decode(),
     )
     assert all(read_note(note).note() == ("", 0) for note in foreign)
 
@@ -108,7 +119,8 @@ def test_a_note_holds_the_legs_seen_last() -> None:
     marks = PartitionMarks()
     for number in range(300):
         stood = Foothold(anchor=Anchor(3_200_000, 256), audio_ms=3_000_000, gap_ms=100_000, gap_since_ms=900)
-        mark = LegMark(foothold=stood, utterances=200, words=4_000, asked=Asked(Topic.CARD, age=9))
+        done_ms, asked = 3_216_000, Asked(Topic.CARD, age=9)
+        mark = LegMark(foothold=stood, done_ms=done_ms, utterances=200, words=4_000, asked=asked)
         marks.put(f"p-a0d7f1c2z19a-2~{number:08x}", mark, 10_000_000 + 10 * number)
     note, left_out = marks.note()
     assert len(note) <= NOTE_BYTES

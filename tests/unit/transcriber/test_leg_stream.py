@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import zlib
 from dataclasses import replace
 
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from services.chassis.errors import Transient
 from services.transcriber.domain.chunks import LegChunk, Role
 from services.transcriber.domain.leg_speech import LegSpeech
+from services.transcriber.domain.progress import PartitionMarks, read_note
 from services.transcriber.domain.queues import Speech
-from services.transcriber.domain.recognition import Recognition, RecognitionRequest
+from services.transcriber.domain.recognition import Quality, Recognition, RecognitionRequest
 from services.transcriber.domain.transcript import LegMark, LegStatus, Transcript
 from tests.unit.transcriber.scripted_speech import (
     IDENTITY,
@@ -227,6 +229,15 @@ def _patchy(script: Script, sizes_ms: list[int], holes: list[tuple[int, int]]) -
     return out
 
 
+class Mindful(ScriptedEngine):
+    """Says with each word what it was told of before."""
+
+    def recognize(self, request: RecognitionRequest) -> Recognition:
+        heard = super().recognize(request)
+        before = "".join(f"<{zlib.crc32(pcm16):x}>" for pcm16 in request.before)
+        return replace(heard, words=tuple(replace(word, text=word.text + before) for word in heard.words))
+
+
 @given(
     st.sampled_from([TALK, LONG]),
     st.lists(st.integers(20, 300), min_size=1, max_size=20),
@@ -240,14 +251,14 @@ def test_successors_publish_what_one_that_never_died_does(
     """Whatever is missing, repeated, split or dropped, and though their voice detectors have not heard the past."""
 
     def session(mark: LegMark | None = None) -> Session:
-        return Session(ScriptedEngine(script.words), mark=mark, detector=RememberingDetector())
+        return Session(Mindful(script.words), mark=mark, detector=RememberingDetector())
 
     chunks = _patchy(script, sizes_ms, holes)
     whole = session().hear(chunks)
     said: list[Transcript] = []
     mark, at = LegMark(), 0
     for death in (*sorted(deaths), None):
-        life = session(mark)
+        life = session(read_mark(mark))
         stop = len(chunks) if death is None else max(at, int(death * len(chunks)))
         life.hear(chunks[at:stop])
         said += life.finals
@@ -263,6 +274,44 @@ def test_successors_publish_what_one_that_never_died_does(
         expected.status,
     )
     assert (finished.mark.utterances, finished.mark.words) == (expected.mark.utterances, expected.mark.words)
+
+
+def read_mark(mark: LegMark) -> LegMark:
+    """As a successor reads it from what was committed."""
+    marks = PartitionMarks()
+    marks.put(IDENTITY.leg_id, mark, 0)
+    return read_note(marks.note()[0]).get(IDENTITY.leg_id) or LegMark()
+
+
+def test_each_final_is_heard_behind_what_was_said_within_reach_and_no_more() -> None:
+    script = Script().pause(500).say("one two three", word_ms=1_000).pause(700).say("four five", word_ms=1_000)
+    script.pause(700).say("six", word_ms=8_000).pause(31_000).say("seven").pause(900).say("eight").pause(900)
+    session = _play(script, [200])
+    finals = {r.pcm16: r for r in session.engine.requests if r.quality is Quality.FINAL}
+    heard = {session.engine.recognize(replace(r, before=())).text: pcm16 for pcm16, r in finals.items()}
+    before = {text: finals[pcm16].before for text, pcm16 in heard.items()}
+    assert before["one two three"] == ()
+    assert before["four five"] == (heard["one two three"],)
+    assert before["six"] == (heard["one two three"], heard["four five"])
+    # The one is out of reach, the other not.
+    assert before["seven"] == ()
+    assert before["eight"] == (heard["seven"],)
+
+
+def test_a_successor_decodes_nothing_that_is_published() -> None:
+    script = Script().pause(500).say("what was said before").pause(900).say("is not said again").pause(900)
+    chunks = chunks_of(script.pcm16(), [200], end=False)
+    first = Session(ScriptedEngine(script.words)).hear(chunks)
+    needed, mark = first.leg.needed_offset, read_mark(first.leg.mark)
+    assert needed is not None
+    assert needed < len(chunks) - 10  # what is published is heard once more
+    script.say("but what is new").pause(900)
+    successor = Session(ScriptedEngine(script.words), mark=mark)
+    successor.hear(chunks_of(script.pcm16(), [200])[needed:])
+    assert successor.said == ["but what is new"]
+    assert successor.finished[0].mark.words == len(script.words)
+    (request,) = (r for r in successor.engine.requests if r.quality is Quality.FINAL)
+    assert len(request.before) == 2
 
 
 def _told(transcript: Transcript) -> tuple[object, ...]:

@@ -21,7 +21,7 @@ from services.transcriber.adapters.chunk_handler import ChunkHandler, LegLimits
 from services.transcriber.adapters.decode_pool import Answer
 from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.domain.endpointing import EndpointRules
-from services.transcriber.domain.recognition import Recognition, RecognitionRequest
+from services.transcriber.domain.recognition import Quality, Recognition, RecognitionRequest
 from services.transcriber.domain.scheduling import DecodeJob, DecodeQueue
 from tests.unit.transcriber.scripted_speech import LoudnessDetector, Script, ScriptedEngine
 from tests.unit.transcriber.test_chunk_handler import TOPIC, messages
@@ -240,6 +240,19 @@ def test_a_final_does_not_depend_on_where_a_worker_died(played: tuple[list[Incom
     for stop in range(1, len(log)):
         assert published(log, words, deaths=[stop]) == expected, stop
         assert published(log, words, deaths=[stop], seed=stop, longest=12) == expected, stop
+
+
+@pytest.mark.parametrize("played", [played for played, _ in CALLS], ids=NAMES)
+def test_what_is_decoded_again_is_decoded_behind_the_same_audio(played: tuple[list[Incoming], list[str]]) -> None:
+    log, words = played
+
+    def asked(deaths: Sequence[int]) -> set[tuple[bytes, tuple[bytes, ...]]]:
+        requests = [r for life in lives(log, words, deaths=deaths) for r in life.pool.engine.requests]
+        return {(r.pcm16, r.before) for r in requests if r.quality is Quality.FINAL}
+
+    alive = asked([])
+    for stop in range(1, len(log), 3):
+        assert asked([stop]) == alive
 
 
 @pytest.mark.parametrize("leg", [AGENT, CUSTOMER])

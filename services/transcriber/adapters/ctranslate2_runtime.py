@@ -1,0 +1,111 @@
+"""Whisper by CTranslate2, several stretches at a time.
+
+A stretch is encoded with some zeros behind it, and states of a long silence (``silence_tail``) are appended before it
+is decoded. A step costs about as much for one stretch as for four, so what waits is decoded together; the tail brings
+all of a batch to one length. A final's length is chosen by its own audio alone, so that its text is the same in any
+company.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import ctranslate2
+import numpy as np
+
+from services.transcriber.adapters.onnx_graph import Floats
+from services.transcriber.adapters.resampling import WHISPER_HZ, Samples
+from services.transcriber.adapters.runtime import (
+    FULL_FRAMES,
+    FULL_STATES,
+    MOST_TOKENS,
+    STATES_PER_S,
+    Front,
+    Heard,
+    Hypothesis,
+    Question,
+    Stage,
+    even_frames,
+    spliced,
+)
+from services.transcriber.adapters.silence_tail import TAIL_FROM, mean_tail
+from services.transcriber.domain.recognition import Quality
+
+PAD_S = {Quality.PARTIAL: 1.5, Quality.FINAL: 2.0}
+LEAST_WINDOW_S = 3.0
+PARTIAL_TAIL_STATES = 2 * STATES_PER_S
+FINAL_TAIL_STATES = 4 * STATES_PER_S
+FINAL_STATES = (600, 900, 1_200, FULL_STATES)
+"""Lengths of finals as the decoder sees them: the first that leaves room for the tail."""
+
+
+class CTranslate2Runtime:
+    """A ``Runtime``."""
+
+    def __init__(self, model: Any, front: Front, *, end: int, stage: Stage) -> None:
+        """Make the silence tail (about a second). ``end``: the first token that is no text."""
+        self._model = model
+        self._front = front
+        self._end = end
+        self._stage = stage
+        self._tail = mean_tail(lambda samples: self._encode(samples, FULL_FRAMES))
+
+    @property
+    def batches_pay(self) -> bool:
+        """They do."""
+        return True
+
+    def length_key(self, duration_ms: int, quality: Quality) -> Hashable:
+        """Partials go together, and finals of one length."""
+        if quality is Quality.PARTIAL:
+            return 0
+        return _final_states(_own_frames(duration_ms / 1000, quality) // 2)
+
+    def hear(self, samples: Sequence[Samples], quality: Quality, *, full: bool = False) -> list[Heard]:
+        """All as long as the longest."""
+        frames = [FULL_FRAMES if full else _own_frames(len(one) / WHISPER_HZ, quality) for one in samples]
+        own = [self._encode(one, number) for one, number in zip(samples, frames, strict=True)]
+        longest = max(len(states) for states in own)
+        length = _final_states(longest) if quality is Quality.FINAL else min(longest + PARTIAL_TAIL_STATES, FULL_STATES)
+        nothing = np.zeros(length, dtype=np.float32)
+        return [Heard(spliced(states, self._tail, TAIL_FROM, length), nothing, len(states)) for states in own]
+
+    def plain(self, heard: Heard) -> Floats:
+        """As they are."""
+        return heard.states
+
+    def decode(self, heard: Sequence[Heard], questions: Sequence[Question], *, beam: int) -> list[Hypothesis]:
+        """All together; their prompts are equally long."""
+        longest = max(question.limit for question in questions)
+        with self._stage("decode"):
+            results = self._model.generate(
+                ctranslate2.StorageView.from_array(np.stack([one.states for one in heard])),
+                [list(question.prompt) for question in questions],
+                beam_size=beam,
+                # The library ends at half of it, the prompt's included.
+                max_length=min(2 * longest + len(questions[0].prompt), 2 * MOST_TOKENS),
+                return_scores=True,
+                return_no_speech_prob=True,
+                suppress_tokens=[-1],
+            )
+        return [self._hypothesis(result, question.limit) for result, question in zip(results, questions, strict=True)]
+
+    def _hypothesis(self, result: Any, limit: int) -> Hypothesis:
+        tokens = tuple(token for token in result.sequences_ids[0] if token < self._end)
+        return Hypothesis(tokens, result.scores[0], result.no_speech_prob, ended=len(tokens) < limit)
+
+    def _encode(self, samples: Samples, frames: int) -> Floats:
+        mel = self._front.mel(samples, frames)
+        with self._stage("encode"):
+            states = self._model.encode(ctranslate2.StorageView.from_array(mel), to_cpu=True)
+            out: Floats = np.array(states, dtype=np.float32)[0]
+            return out
+
+
+def _own_frames(seconds: float, quality: Quality) -> int:
+    return even_frames(max(seconds + PAD_S[quality], LEAST_WINDOW_S))
+
+
+def _final_states(own: int) -> int:
+    return next((length for length in FINAL_STATES if own + FINAL_TAIL_STATES <= length), FULL_STATES)

@@ -1,0 +1,146 @@
+"""An ONNX graph node by node, for a Whisper's layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+Floats = npt.NDArray[np.float32]
+OPSET = 18
+IR = 9
+MICROSOFT = "com.microsoft"
+"""Domain of onnxruntime's own operators."""
+BLOCK = 128
+"""Neighbours in a column of a weight that share a scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rounded:
+    """Names of a tensor's rounded rows, and of their scales."""
+
+    values: str
+    scale: str
+
+
+class Graph:
+    """Nodes and constants; names are given as they come."""
+
+    def __init__(self, name: str) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self._title = name
+        self._constants: list[onnx.TensorProto] = []
+        self._rounds = False
+
+    def _name(self) -> str:
+        return f"t{len(self.nodes)}"
+
+    def constant(self, name: str, value: npt.NDArray[Any]) -> str:
+        """A tensor by its name."""
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def node(self, kind: str, inputs: list[str], output: str = "", **attributes: Any) -> str:
+        """One operator's only output."""
+        output = output or self._name()
+        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
+
+    def norm(self, x: str, state: Mapping[str, Floats], name: str, output: str = "") -> str:
+        """Layer norm."""
+        scale, bias = (self.constant(f"{name}.{part}", state[f"{name}.{part}"]) for part in ("weight", "bias"))
+        return self.node("LayerNormalization", [x, scale, bias], output, epsilon=1e-5)
+
+    def rounded(self, x: str) -> Rounded:
+        """Rows in 8 bits around 128, as onnxruntime multiplies unsigned by signed; and a scale a row."""
+        if not self._rounds:
+            self._rounds = True
+            self.constant("round.last", np.array([-1], dtype=np.int64))
+            self.constant("round.zero", np.array(128, dtype=np.uint8))
+            for name, value in (("one", 1.0), ("step", 1 / 127), ("finest", 1e-9)):
+                self.constant(f"round.{name}", np.array(value, dtype=np.float32))
+        most = self.node("ReduceMax", [self.node("Abs", [x]), "round.last"], keepdims=1)
+        scale = self.node("Max", [self.node("Mul", [most, "round.step"]), "round.finest"])
+        scaled = self.node("Mul", [x, self.node("Reciprocal", [scale])])
+        return Rounded(self.node("QuantizeLinear", [scaled, "round.one", "round.zero"]), scale)
+
+    def by_rows(self, x: Rounded, weight: Floats, bias: Floats | None = None) -> str:
+        """``x @ weight.T + bias``; the weight, [out, in], is rounded by columns: the fastest for many rows."""
+        columns, scales = rounded_columns(weight)
+        name = self._name()
+        inputs = [x.values, self.constant(f"{name}.w", columns), "round.one", self.constant(f"{name}.s", scales)]
+        product = self.node("MatMulIntegerToFloat", [*inputs, "round.zero"], domain=MICROSOFT)
+        out = self.node("Mul", [product, x.scale])
+        return out if bias is None else self.node("Add", [out, self.constant(f"{name}.b", bias)])
+
+    def by_blocks(self, x: str, weight: Floats, bias: Floats | None = None, output: str = "") -> str:
+        """``x @ weight.T + bias``; the weight, [out, in], is rounded in blocks: the fastest for a row or a few."""
+        output = output or self._name()
+        values, scales = rounded_blocks(weight)
+        inputs = [x, self.constant(f"{output}.w", values), self.constant(f"{output}.s", scales)]
+        if bias is not None:
+            inputs += ["", "", self.constant(f"{output}.b", bias)]
+        out, width = weight.shape
+        shape: dict[str, Any] = {"K": width, "N": out, "bits": 8, "block_size": BLOCK}
+        return self.node("MatMulNBits", inputs, output, domain=MICROSOFT, accuracy_level=4, **shape)
+
+    def weighted(self, queries: str, weights: str, own: str = "") -> str:
+        """What an attention adds to its scores, [1, 1, queries, keys]: ``weights`` of the keys.
+
+        ``queries`` [1] counts them; ``own`` [1] counts keys before those of ``weights``, which get nothing.
+        """
+        if own:
+            weights = self.node("Concat", [self.node("ConstantOfShape", [own]), weights], axis=0)
+        ones = self.constant(f"{self._name()}.ones", np.array([1, 1], dtype=np.int64))
+        keys = self.node("Shape", [weights])
+        return self.node("Expand", [weights, self.node("Concat", [ones, queries, keys], axis=0)])
+
+    def model(self, inputs: Mapping[str, list[int | str]], outputs: list[str]) -> bytes:
+        """All of it, with shapes of the inputs: names stand for what varies."""
+        graph = helper.make_graph(
+            self.nodes, self._title,
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+            self._constants,
+        )  # fmt: skip
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
+        data: bytes = helper.make_model(graph, opset_imports=opsets, ir_version=IR).SerializeToString()
+        return data
+
+
+def rounded_columns(weight: Floats) -> tuple[npt.NDArray[np.int8], Floats]:
+    """A matrix [out, in] in 8 bits: [in, out], and a scale a column."""
+    scales = np.maximum(np.abs(weight).max(axis=1) / 127, 1e-12).astype(np.float32)
+    return np.ascontiguousarray(np.rint(weight / scales[:, np.newaxis]).T.astype(np.int8)), scales
+
+
+def rounded_blocks(weight: Floats) -> tuple[npt.NDArray[np.uint8], Floats]:
+    """A matrix [out, in] in 8 bits around 128: [out, blocks, BLOCK], and a scale a block."""
+    out, width = weight.shape
+    blocks = weight.reshape(out, width // BLOCK, BLOCK)
+    scales = np.maximum(np.abs(blocks).max(axis=-1) / 127, 1e-12).astype(np.float32)
+    rounded = np.rint(blocks / scales[..., np.newaxis]) + 128
+    return rounded.astype(np.uint8), scales.reshape(-1)
+
+
+def session(graph: bytes) -> onnxruntime.InferenceSession:
+    """A graph ready to run on the caller's thread; several may."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def multiplies_exactly() -> bool:
+    """Whether this processor keeps the sums of unsigned by signed bytes: some that lack VNNI cut them off."""
+    graph, ones = Graph("probe"), np.ones((16, 64), dtype=np.float32)
+    graph.node("Identity", [graph.by_rows(graph.rounded("x"), ones)], "y")
+    (found,) = session(graph.model({"x": ["rows", 64]}, ["y"])).run(None, {"x": ones})
+    return bool(np.allclose(found, 64, rtol=1e-3))

@@ -1,0 +1,72 @@
+"""Whisper by our own graphs on a CPU in int8, one stretch at a time: ``packed_encoder`` and ``packed_decoder``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+
+from services.transcriber.adapters.ctranslate2_weights import openai_state, read_variables
+from services.transcriber.adapters.onnx_graph import Floats
+from services.transcriber.adapters.packed_decoder import PackedDecoder
+from services.transcriber.adapters.packed_encoder import PackedEncoder
+from services.transcriber.adapters.resampling import WHISPER_HZ, Samples
+from services.transcriber.adapters.runtime import (
+    FULL_FRAMES,
+    FULL_STATES,
+    STATES_PER_S,
+    Front,
+    Heard,
+    Hypothesis,
+    Question,
+    Stage,
+    even_frames,
+    spliced,
+)
+from services.transcriber.adapters.silence_tail import TAIL_FROM, clips
+from services.transcriber.domain.recognition import Quality
+
+PAD_S = {Quality.PARTIAL: 0.3, Quality.FINAL: 1.0}
+PLAIN_TAIL_STATES = 2 * STATES_PER_S
+
+
+class PackedRuntime:
+    """A ``Runtime``."""
+
+    def __init__(self, model_dir: Path, front: Front, *, end: int, start: int, no_speech: int, stage: Stage) -> None:
+        """Make the graphs and the silence (about four seconds). ``end``, ``start``, ``no_speech``: tokens."""
+        state = openai_state(read_variables(model_dir / "model.bin"))
+        config = json.loads((model_dir / "config.json").read_text(encoding="utf-8"))
+        self._decoder = PackedDecoder(state, config, end=end, start=start, no_speech=no_speech)
+        self._encoder = PackedEncoder(state, [front.mel(clip, FULL_FRAMES) for clip in clips()])
+        self._front = front
+        self._stage = stage
+
+    @property
+    def batches_pay(self) -> bool:
+        """They do not: the cost is by the stretch."""
+        return False
+
+    def length_key(self, duration_ms: int, quality: Quality) -> Hashable:
+        """All lengths are alike."""
+        return 0
+
+    def hear(self, samples: Sequence[Samples], quality: Quality, *, full: bool = False) -> list[Heard]:
+        """One after the other."""
+        out = []
+        for one in samples:
+            frames = FULL_FRAMES if full else even_frames(len(one) / WHISPER_HZ + PAD_S[quality])
+            mel = self._front.mel(one, frames)
+            with self._stage("encode"):
+                out.append(self._encoder.encode(mel))
+        return out
+
+    def plain(self, heard: Heard) -> Floats:
+        """The speech's own, and some of the silence behind."""
+        length = min(heard.own + PLAIN_TAIL_STATES, FULL_STATES)
+        return spliced(heard.states[: heard.own], self._encoder.silence, TAIL_FROM, length)
+
+    def decode(self, heard: Sequence[Heard], questions: Sequence[Question], *, beam: int) -> list[Hypothesis]:
+        """One after the other."""
+        with self._stage("decode"):
+            return [self._decoder.decode(one, asked, beam=beam) for one, asked in zip(heard, questions, strict=True)]

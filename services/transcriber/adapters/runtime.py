@@ -1,0 +1,114 @@
+"""What runs a Whisper's weights: windows of speech to states, states to tokens. Two do (``packed_runtime`` and
+``ctranslate2_runtime``); the engine is the same with either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from faster_whisper.feature_extractor import FeatureExtractor
+
+from services.transcriber.adapters.onnx_graph import Floats
+from services.transcriber.adapters.resampling import WHISPER_HZ, Samples
+from services.transcriber.domain.recognition import Quality
+
+FRAMES_PER_S = 100
+FULL_FRAMES = 3_000
+FULL_STATES = 1_500
+STATES_PER_S = 50
+MOST_TOKENS = 224
+"""Half of what the decoder has positions for, as it was trained."""
+
+Stage = Callable[[str], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """States [n, width] of speech and of the silence behind it, of which the first ``own`` were computed for it.
+
+    ``weight`` [n] is the logarithm of how many positions each stands for.
+    """
+
+    states: Floats
+    weight: Floats
+    own: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """Tokens without prompt and end, the mean log probability of a token, and the probability that nobody spoke.
+
+    ``ended``: whether it came to its end before the limit.
+    """
+
+    tokens: tuple[int, ...]
+    score: float
+    no_speech: float
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What stands before the answer, and how long that may be. ``draft``: tokens that may be right."""
+
+    prompt: tuple[int, ...]
+    limit: int
+    draft: tuple[int, ...] = ()
+
+
+class Runtime(Protocol):
+    """Thread-safe. Raises RuntimeError or ValueError where the library fails."""
+
+    @property
+    def batches_pay(self) -> bool:
+        """Whether several at once are cheaper than one after the other."""
+        ...
+
+    def length_key(self, duration_ms: int, quality: Quality) -> Hashable:
+        """Stretches with equal keys may be heard together."""
+        ...
+
+    def hear(self, samples: Sequence[Samples], quality: Quality, *, full: bool = False) -> list[Heard]:
+        """States of each stretch, from as short a window as will do, or from the full one."""
+        ...
+
+    def plain(self, heard: Heard) -> Floats:
+        """States [n, width] of which each stands for itself."""
+        ...
+
+    def decode(self, heard: Sequence[Heard], questions: Sequence[Question], *, beam: int) -> list[Hypothesis]:
+        """The likeliest answer to each."""
+        ...
+
+
+class Front:
+    """Samples to log-mel frames."""
+
+    def __init__(self, mels: int, stage: Stage) -> None:
+        """``mels``: how many bands the model has."""
+        self._features = FeatureExtractor(feature_size=mels)
+        self._stage = stage
+
+    def mel(self, samples: Samples, frames: int) -> Floats:
+        """[1, mels, frames], with silence behind the samples or cut off."""
+        with self._stage("front"):
+            padded = np.zeros(frames * WHISPER_HZ // FRAMES_PER_S, dtype=np.float32)
+            padded[: len(samples)] = samples[: len(padded)]
+            mel = self._features(padded, padding=0)[..., :frames]
+            return np.ascontiguousarray(mel[np.newaxis], dtype=np.float32)
+
+
+def even_frames(seconds: float) -> int:
+    """Frames of at least so much time, two to a state, and no more than the full window's."""
+    return min(2 * int(np.ceil(seconds * STATES_PER_S)), FULL_FRAMES)
+
+
+def spliced(own: Floats, silence: Floats, silent_from: int, length: int) -> Floats:
+    """States up to ``length``; the silence stands at its own positions, and holds speech before ``silent_from``."""
+    missing = length - len(own)
+    start = min(max(len(own), silent_from), FULL_STATES - missing)
+    return np.concatenate([own, silence[start : start + missing]])
