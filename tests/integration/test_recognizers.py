@@ -30,7 +30,7 @@ PCM16 = soundfile.read(CONVERSATION, dtype="int16", always_2d=True)[0][700 * 8 :
 
 ENGINES = {
     "faster-whisper": {},
-    "faster-whisper, decoded by ctranslate2": {"decoder": "ctranslate2"},
+    "faster-whisper on ctranslate2": {"runtime": "ctranslate2"},
     "openai-whisper": {"engine": "openai-whisper"},
 }
 
@@ -112,10 +112,10 @@ def test_silence_is_no_speech(engine: Recognizer) -> None:
     assert engine.recognize(_request(bytes(16_000), Quality.FINAL)).no_speech > 0.1
 
 
-@pytest.mark.parametrize("decoder", ["own", "ctranslate2"])
-def test_as_many_tokens_are_decoded_as_the_speech_can_hold(decoder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("runtime", ["onnxruntime", "ctranslate2"])
+def test_as_many_tokens_are_decoded_as_the_speech_can_hold(runtime: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Though CTranslate2 ends at half of the length that it is given."""
-    engine = load_engine(TranscriberSettings(decoder=decoder))
+    engine = load_engine(TranscriberSettings(runtime=runtime))
     whole = engine.recognize(_request(PCM16, Quality.FINAL))
     monkeypatch.setattr(whisper_engine, "token_limit", lambda _: len(whole.words) + 8)
     assert engine.recognize(_request(PCM16, Quality.FINAL)) == whole

@@ -35,5 +35,5 @@ def clips() -> list[Samples]:
 
 def mean_tail(encode_full: Callable[[Samples], States]) -> States:
     """States of 1,500 positions, of which those from ``TAIL_FROM`` on are silence; shape (1500, d_model)."""
-    mean: States = np.mean([encode_full(clip)[0] for clip in clips()], axis=0, dtype=np.float32)
+    mean: States = np.mean(np.stack([encode_full(clip) for clip in clips()]), axis=0)
     return mean

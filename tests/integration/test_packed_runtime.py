@@ -1,0 +1,179 @@
+"""Our own graphs beside CTranslate2, on the same weights and the same speech."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
+
+import jiwer
+import numpy as np
+import onnxruntime
+import pytest
+import soundfile
+
+from services.transcriber.adapters.ctranslate2_weights import openai_state, read_variables
+from services.transcriber.adapters.encoder_graph import encoder_graph
+from services.transcriber.adapters.onnx_graph import BLOCK, Floats, Graph, multiplies_exactly, rounded_blocks, session
+from services.transcriber.adapters.packed_runtime import PAD_S, PackedRuntime
+from services.transcriber.adapters.resampling import WHISPER_HZ, to_whisper_rate
+from services.transcriber.adapters.runtime import FULL_FRAMES, STATES_PER_S, Front, Question, even_frames
+from services.transcriber.adapters.silence_tail import TAIL_FROM
+from services.transcriber.adapters.weights import model_folder
+from services.transcriber.adapters.whisper_engine import WhisperEngine
+from services.transcriber.domain.recognition import Quality, Recognition, RecognitionRequest
+
+CONVERSATION = Path(__file__).parents[1] / "data" / "conversations" / "broadband_outage.flac"
+HZ = 8_000
+START, END = 50_257, 50_256
+PROMPT = (START, 50_362)
+"""Of tiny.en: start, and no timestamps."""
+
+
+@pytest.fixture(scope="module")
+def folder() -> Path:
+    return model_folder("", "tiny.en", cache=Path("unused"))
+
+
+@pytest.fixture(scope="module")
+def make_engine(folder: Path) -> Callable[[str], WhisperEngine]:
+    def make(runtime: str) -> WhisperEngine:
+        return WhisperEngine(
+            folder, model_name="tiny.en", compute_type="int8", workers=1, short_windows=True, runtime=runtime
+        )
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def runtime(folder: Path) -> PackedRuntime:
+    front = Front(80, lambda _: nullcontext())
+    return PackedRuntime(folder, front, end=END, start=START, no_speech=50_361, stage=lambda _: nullcontext())
+
+
+@pytest.fixture(scope="module")
+def turns() -> list[bytes]:
+    audio = soundfile.read(CONVERSATION, dtype="int16", always_2d=True)[0]
+    return [audio[at * HZ : (at + 4) * HZ, side].tobytes() for at in range(0, 60, 6) for side in (0, 1)]
+
+
+def _heard(engine: WhisperEngine, pcm16: bytes, quality: Quality) -> Recognition:
+    return engine.recognize(RecognitionRequest(pcm16=pcm16, rate_hz=HZ, quality=quality))
+
+
+@pytest.mark.parametrize("quality", list(Quality))
+def test_hears_what_ctranslate2_hears(make_engine, turns: list[bytes], quality: Quality) -> None:
+    """But for roundings: both are in 8 bits, cut differently."""
+    own, theirs = make_engine("onnxruntime"), make_engine("ctranslate2")
+    assert own.batches_pay != theirs.batches_pay
+    pairs = [(_heard(own, turn, quality), _heard(theirs, turn, quality)) for turn in turns]
+    ours_text, their_text = (" ".join(pair[side].text for pair in pairs) for side in (0, 1))
+    assert len(their_text.split()) > 50
+    assert jiwer.wer(their_text, ours_text) < 0.1
+    apart = [abs(a.no_speech - b.no_speech) for a, b in pairs if a.words]
+    assert float(np.median(apart)) < 0.05
+    sure = [abs(a.mean_log_probability - b.mean_log_probability) for a, b in pairs if a.text == b.text and a.words]
+    assert float(np.median(sure)) < 0.1
+
+
+def test_several_threads_hear_the_same(make_engine, turns: list[bytes]) -> None:
+    engine = make_engine("onnxruntime")
+    alone = [_heard(engine, turn, Quality.PARTIAL) for turn in turns]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda turn: _heard(engine, turn, Quality.PARTIAL), turns))
+    assert together == alone
+
+
+def test_a_short_window_sees_the_silence_of_the_full_one(
+    folder: Path, runtime: PackedRuntime, turns: list[bytes]
+) -> None:
+    """Its states are far nearer to the full window's than those of a window that ends with the speech."""
+    seen, unseen, front = [], [], Front(80, lambda _: nullcontext())
+    blind = session(encoder_graph(openai_state(read_variables(folder / "model.bin"))))
+    for turn in turns:
+        samples = to_whisper_rate(turn, HZ)
+        spoken = len(samples) * STATES_PER_S // WHISPER_HZ
+        (full,), (short,) = (runtime.hear([samples], Quality.PARTIAL, full=whole) for whole in (True, False))
+        assert (full.own, short.own) == (
+            FULL_FRAMES // 2,
+            even_frames(len(samples) / WHISPER_HZ + PAD_S[Quality.PARTIAL]) // 2,
+        )
+        assert np.exp(short.weight).sum() == pytest.approx(FULL_FRAMES // 2, rel=1e-4)
+        (alone,) = blind.run(None, _without_a_tail(front.mel(samples, 2 * short.own)))
+        seen.append(_apart(short.states[:spoken], full.states[:spoken]))
+        unseen.append(_apart(alone[0, :spoken], full.states[:spoken]))
+    assert float(np.median(seen)) < 0.15
+    assert float(np.median(seen)) < 0.5 * float(np.median(unseen))
+
+
+def test_the_tail_that_stands_for_itself_is_silence_at_its_own_positions(runtime: PackedRuntime) -> None:
+    (heard,) = runtime.hear([np.zeros(2 * WHISPER_HZ, dtype=np.float32)], Quality.FINAL)
+    plain = runtime.plain(heard)
+    assert (plain[: heard.own] == heard.states[: heard.own]).all()
+    assert len(plain) > heard.own
+    assert heard.own < TAIL_FROM
+
+
+def test_a_draft_changes_nothing_but_the_cost(runtime: PackedRuntime, turns: list[bytes]) -> None:
+    """Whether it is right, right at first, has a token too many or too few, or is about something else.
+
+    Of two tokens that are as good as equally likely the other may come: products of one row and of many round apart.
+    """
+    limit, same = 60, []
+    for turn in turns:
+        heard = runtime.hear([to_whisper_rate(turn, HZ)], Quality.PARTIAL)
+        (plain,) = runtime.decode(heard, [Question(PROMPT, limit)], beam=1)
+        tokens = plain.tokens
+        if len(tokens) < 4:
+            continue
+        for draft in (tokens, tokens[:3], tokens[1:], (*tokens[:2], 11, *tokens[2:]), (11,) * 9, (*tokens, 11, 13)):
+            (drafted,) = runtime.decode(heard, [Question(PROMPT, limit, draft)], beam=1)
+            same.append(drafted.tokens == tokens)
+            assert drafted.tokens != tokens or drafted.score == pytest.approx(plain.score, abs=0.05)
+        (cut,) = runtime.decode(heard, [Question(PROMPT, 3, tokens)], beam=1)
+        assert (len(cut.tokens), cut.ended) == (3, False)
+    assert len(same) > 36
+    assert sum(same) > 0.95 * len(same)
+
+
+def test_this_processor_multiplies_exactly() -> None:
+    assert multiplies_exactly()
+
+
+def _without_a_tail(mel: Floats) -> dict[str, Floats]:
+    none = np.zeros((1, 0, 384), dtype=np.float32)
+    tails = {f"tail_{part}{layer}": none for part in "kv" for layer in range(4)}
+    return {"mel": mel, "tail_weight": np.zeros(0, dtype=np.float32)} | tails
+
+
+def _apart(some: Floats, others: Floats) -> float:
+    return float(np.sqrt(((some - others) ** 2).mean() / (others**2).mean()))
+
+
+@pytest.mark.parametrize("product", ["rows", "blocks"])
+def test_rounded_products_are_near_and_a_row_does_not_depend_on_the_others(product: str) -> None:
+    chance = np.random.default_rng(1)
+    weight = chance.normal(size=(96, 2 * BLOCK)).astype(np.float32)
+    bias = chance.normal(size=96).astype(np.float32)
+    rows = chance.normal(size=(5, 2 * BLOCK)).astype(np.float32)
+    rows[3] *= 1_000
+    graph = Graph("products")
+    if product == "blocks":
+        graph.by_blocks("x", weight, bias, "y")
+    else:
+        graph.node("Identity", [graph.by_rows(graph.rounded("x"), weight, bias)], "y")
+    run = onnxruntime.InferenceSession(graph.model({"x": ["rows", 2 * BLOCK]}, ["y"])).run
+    together = run(None, {"x": rows})[0]
+    exact = rows @ weight.T + bias
+    assert (np.abs(together - exact).max(axis=1) < 0.03 * np.abs(exact).max(axis=1)).all()
+    for number, row in enumerate(rows):
+        assert run(None, {"x": row[np.newaxis]})[0][0] == pytest.approx(together[number], rel=1e-4, abs=1e-3)
+
+
+def test_weights_are_rounded_to_half_a_step_of_their_block() -> None:
+    weight = np.random.default_rng(2).normal(size=(8, 3 * BLOCK)).astype(np.float32)
+    weight[2, :BLOCK] = 0
+    rounded, scales = rounded_blocks(weight)
+    apart = (rounded.astype(np.float32) - 128) * scales.reshape(8, 3, 1) - weight.reshape(8, 3, BLOCK)
+    assert (np.abs(apart) <= scales.reshape(8, 3, 1) * 0.51).all()
