@@ -121,7 +121,8 @@ class TranscriberSettings(ServiceSettings):
         4_000,
         ge=0,
         validation_alias="TRANSCRIBER_NUMBER_HOLD_MS",
-        description="how long a final that ends in digits waits to see whether they go on",
+        description="silence after which what a final ends in is not gone on with; till then a final that ends in"
+        " digits waits",
     )
     redact: str = Field(
         "",

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from services.transcriber.domain.cues import Ask
 from services.transcriber.domain.digits import plain_word
 from services.transcriber.domain.redaction import RedactionStream, SafeText, TimedWord
 
@@ -128,6 +129,7 @@ def play(
     words: list[TimedWord] = []
     labels: list[Word] = []
     at_ms = 0
+    asks: list[Ask] = []
     shown: dict[int, SafeText] = {}
     bounds: dict[int, tuple[int, int]] = {}
     seen_in_partials: set[int] = set()
@@ -141,7 +143,7 @@ def play(
         if turn.other:
             other.final(number, timed)
             other.flush()
-            leg.answer(other.asks)
+            asks += [other.question] if other.question is not None else []
             continue
         first = len(words)
         words += timed
@@ -151,19 +153,18 @@ def play(
         while known < len(timed):
             known = min(len(timed), known + steps[step % len(steps)])
             step += 1
-            safe = leg.partial(timed[:known])
+            safe = leg.partial(timed[:known], asks)
             if misheard is not None:
-                wrong = leg.partial([*timed[: known - 1], replace(timed[known - 1], text=misheard)])
+                wrong = leg.partial([*timed[: known - 1], replace(timed[known - 1], text=misheard)], asks)
                 # What is wrong is not what was said.
                 seen_in_partials |= _visible(wrong, words[first : first + known - 1], first)
             seen_in_partials |= _visible(safe, words[first:], first)
             marks |= {(r.secret.value, r.start_ms, r.end_ms) for r in safe.redactions}
-            for subject, released in leg.settle(timed[known - 1].end_ms, speaking=True):
-                shown[subject] = released
-        for subject, released in leg.final(number, timed):
+        for subject, released in leg.final(number, timed, asks):
             shown[subject] = released
+        asks.clear()
         at_ms += PAUSE_MS
-        for subject, released in leg.settle(at_ms, speaking=False):
+        for subject, released in leg.settle(at_ms):
             shown[subject] = released
     for subject, released in leg.flush():
         shown[subject] = released

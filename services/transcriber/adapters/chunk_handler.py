@@ -5,6 +5,7 @@ Everything runs on the consume loop's thread.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -27,7 +28,17 @@ from services.transcriber.domain.policy import Policy
 from services.transcriber.domain.progress import read_note
 from services.transcriber.domain.queues import Speech
 from services.transcriber.domain.scheduling import DecodeJob, Kind, partial_step_ms
-from services.transcriber.domain.transcript import CancelDecode, Effect, LegFinished, LegMark, LegStatus, Transcript
+from services.transcriber.domain.transcript import (
+    CancelDecode,
+    Closed,
+    Effect,
+    Judged,
+    LegFinished,
+    LegMark,
+    LegStatus,
+    Opened,
+    Transcript,
+)
 
 log = structlog.get_logger()
 Place = tuple[str, int]
@@ -35,6 +46,9 @@ CARE_EVERY_S = 0.5
 ROOM_TRIES = 2
 FLUSH_S = 30.0
 PAST_ALL = 2**62
+TOLD_KEPT = 48
+QUIET_GRACE_MS = 500
+"""Where other legs of the call go on, the log's times tell of a pause before the clock does."""
 LONGEST_STEP_S = 0.5
 """More time than this between two looks was not spent listening, but held up by something."""
 
@@ -83,14 +97,21 @@ class LegLimits:
     timeout_ms: int = 300_000
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Leg:
+    """``call`` is its call, as far as that lies in one log."""
+
     stream: LegStream
     place: Place
+    call: tuple[Place, str]
     seen_s: float
     offset: int
     written_ms: int = 0
     quiet: bool = False
+    told: deque[Opened | Closed | Judged] = field(default_factory=lambda: deque(maxlen=TOLD_KEPT))
+    """Of late, for a leg that another worker has followed and that is met later than this one."""
+    others_ms: dict[str, int] = field(default_factory=dict)
+    """When the call's other legs had last been written when this one was."""
 
 
 @dataclass(slots=True)
@@ -120,6 +141,9 @@ class ChunkHandler:
         self._clock = clock
         self._limits = limits
         self._legs: dict[str, _Leg] = {}
+        self._calls: dict[tuple[Place, str], list[_Leg]] = {}
+        self._due: deque[tuple[_Leg, Effect]] = deque()
+        self._applying = False
         self._partitions: dict[Place, Partition] = {}
         self._parting: dict[Place, _Parting] = {}
         self._next_care_s = 0.0
@@ -154,12 +178,20 @@ class ChunkHandler:
         leg = self._leg(chunk, place)
         if leg.stream.rate_hz != chunk.rate_hz:
             raise Poison("rate_changed", f"from {leg.stream.rate_hz} to {chunk.rate_hz} Hz within a leg")
-        if 0 < leg.written_ms <= written_ms - self._limits.quiet_ms and not leg.quiet:
-            # A successor reads at once what came with a pause: it closes what the pause closed.
-            self._apply(leg, leg.stream.on_quiet())
+        others = self._others(leg)
+        # By the log's times: a successor, which reads at once what came with a pause, closes what the pause closed.
+        self._close_quiet(leg, leg.written_ms, written_ms)
+        for other in others:
+            self._close_quiet(other, other.others_ms.get(chunk.identity.leg_id, 0), written_ms)
         leg.seen_s, leg.offset, leg.quiet = self._home(place).listened_s, chunk.offset, False
         leg.written_ms = written_ms
+        leg.others_ms = {other.stream.identity.leg_id: other.written_ms for other in others}
         self._apply(leg, leg.stream.on_chunk(chunk, step_ms=self._step_ms()))
+
+    def _close_quiet(self, leg: _Leg, heard_ms: int, now_ms: int) -> None:
+        if 0 < heard_ms <= now_ms - self._limits.quiet_ms and not leg.quiet:
+            leg.quiet = True
+            self._apply(leg, leg.stream.on_quiet())
 
     def idle(self) -> None:
         """Take what has been decoded; now and then look after legs that fell silent."""
@@ -207,7 +239,7 @@ class ChunkHandler:
             offset = self.safe_offset(full_name, partition, PAST_ALL)
             self._parting[place] = _Parting(offset, self.note(full_name, partition))
         for leg_id in [leg_id for leg_id, leg in self._legs.items() if leg.place == place]:
-            del self._legs[leg_id]
+            self._let_go(leg_id)
             self._pool.drop_leg(leg_id)
         self._partitions.pop(place, None)
 
@@ -227,9 +259,27 @@ class ChunkHandler:
                 queues=self._limits.queues,
                 mark=mark,
             )
-            leg = self._legs[leg_id] = _Leg(stream, place, self._home(place).listened_s, chunk.offset)
+            call = place, chunk.identity.call_id
+            leg = _Leg(stream, place, call, self._home(place).listened_s, chunk.offset)
+            self._legs[leg_id] = leg
+            self._calls.setdefault(leg.call, []).append(leg)
+            for other in self._others(leg):
+                opened = other.stream.speaking
+                for effect in tuple(other.told) if mark is not None else filter(None, [opened]):
+                    self._apply(leg, stream.on_other(effect, epoch_ms=other.stream.epoch_ms))
             log.info("leg_started", call_id=chunk.identity.call_id, leg_id=leg_id, resumed=mark is not None)
         return leg
+
+    def _others(self, leg: _Leg) -> list[_Leg]:
+        """The other legs of its call."""
+        return [other for other in self._calls.get(leg.call, ()) if other is not leg]
+
+    def _let_go(self, leg_id: str) -> None:
+        leg = self._legs.pop(leg_id, None)
+        if leg is not None:
+            self._calls[leg.call].remove(leg)
+            if not self._calls[leg.call]:
+                del self._calls[leg.call]
 
     def _step_ms(self) -> int | None:
         _, _, late_ms = self._pool.load()
@@ -279,28 +329,38 @@ class ChunkHandler:
         )
 
     def _apply(self, leg: _Leg, effects: Sequence[Effect]) -> None:
-        for effect in effects:
-            match effect:
-                case DecodeJob():
-                    self._pool.submit(effect)
-                case CancelDecode(utterance_id):
-                    self._pool.cancel(utterance_id)
-                case Transcript():
-                    self._writer.write(effect)
-                    self._tell_others(effect)
-                    kind = Kind.FINAL if effect.is_final else Kind.PARTIAL
-                    late_ms = max(0, self._wall_ms() - effect.audio_end_wall_ms)
-                    metrics.TRANSCRIPT_SECONDS.labels(kind.value).observe(late_ms / 1000)
-                case LegFinished():
-                    self._finished(leg, effect)
+        """Carry effects out, and those that they have on other legs, in the order in which they came about."""
+        self._due.extend((leg, effect) for effect in effects)
+        if self._applying:
+            return
+        self._applying = True
+        try:
+            while self._due:
+                self._carry_out(*self._due.popleft())
+        finally:
+            self._applying = False
 
-    def _tell_others(self, transcript: Transcript) -> None:
+    def _carry_out(self, leg: _Leg, effect: Effect) -> None:
+        match effect:
+            case DecodeJob():
+                self._pool.submit(effect)
+            case CancelDecode(utterance_id):
+                self._pool.cancel(utterance_id)
+            case Transcript():
+                self._writer.write(effect)
+                kind = Kind.FINAL if effect.is_final else Kind.PARTIAL
+                late_ms = max(0, self._wall_ms() - effect.audio_end_wall_ms)
+                metrics.TRANSCRIPT_SECONDS.labels(kind.value).observe(late_ms / 1000)
+            case Opened() | Closed() | Judged():
+                self._tell_others(leg, effect)
+            case LegFinished():
+                self._finished(leg, effect)
+
+    def _tell_others(self, leg: _Leg, effect: Opened | Closed | Judged) -> None:
         """What one side of a call asks for, the other answers."""
-        identity = transcript.identity
-        for other in self._legs.values() if transcript.asks is not None else ():
-            there = other.stream.identity
-            if there.call_id == identity.call_id and there.leg_id != identity.leg_id and transcript.asks is not None:
-                other.stream.on_asked(transcript.asks)
+        leg.told.append(effect)
+        for other in self._others(leg):
+            self._apply(other, other.stream.on_other(effect, epoch_ms=leg.stream.epoch_ms))
 
     def _finished(self, leg: _Leg, finished: LegFinished) -> None:
         self._writer.finish(finished)
@@ -309,16 +369,18 @@ class ChunkHandler:
         # A leg that only fell silent may be heard again, and goes on where it was.
         mark = replace(finished.mark, ended=finished.status is not LegStatus.TIMED_OUT)
         self._home(leg.place).marks.put(identity.leg_id, mark, leg.offset)
-        self._legs.pop(identity.leg_id, None)
+        self._let_go(identity.leg_id)
+        for other in self._others(leg):
+            other.told.clear()  # what was said is known to it, should it be heard again
 
     def _care(self) -> None:
         for leg in list(self._legs.values()):
             silent_ms = (self._home(leg.place).listened_s - leg.seen_s) * 1000
             if leg.stream.finished and silent_ms >= self._limits.quiet_ms:
-                self._legs.pop(leg.stream.identity.leg_id, None)
+                self._let_go(leg.stream.identity.leg_id)
             elif silent_ms >= self._limits.timeout_ms:
                 self._apply(leg, leg.stream.on_time_out())
-            elif silent_ms >= self._limits.quiet_ms and not leg.quiet:
+            elif silent_ms >= self._limits.quiet_ms + QUIET_GRACE_MS and not leg.quiet:
                 leg.quiet = True
                 self._apply(leg, leg.stream.on_quiet())
         for place, home in self._partitions.items():

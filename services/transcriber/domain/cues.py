@@ -1,7 +1,7 @@
 """What the talk is about when a number comes: "card number", "date of birth", "order number".
 
 A cue is a phrase that names a topic. It governs the numbers that follow within ``REACH`` words, until another cue
-does. ``Asked`` is a cue that lies before the words at hand: in an earlier utterance, or on the call's other leg.
+does. ``Asked`` is a cue that lies before the words at hand, ``Ask`` one of another leg of the call.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ WEAK_REACH = 12
 OWN_REACH = 8
 MENTION_REACH = 8
 BANK_MEMORY = 30
+PHRASE_WORDS = 4
+"""Of a phrase at most so many words lie before its last one."""
 
 
 class Topic(StrEnum):
@@ -40,7 +42,7 @@ class Cue:
     """A topic named by words that end before ``stop`` (negative where it lies before the words at hand).
 
     A strong cue announces a number ("card number"), a weak one is a mention ("my card"). ``direct`` tells for one
-    before the words at hand whether nothing but connecting words came since.
+    before the words at hand whether nothing but connecting words came since. ``other``: another leg's speaker named it.
     """
 
     topic: Topic
@@ -49,6 +51,16 @@ class Cue:
     first: int = 0
     direct: bool = True
     follows_number: bool = False
+    other: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What an utterance asks the other legs of its call for; ``at_ms`` is when the asking words end."""
+
+    topic: Topic
+    strong: bool
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +146,24 @@ _TABLE = _table()
 _NO_CUE = {("social", "media"), ("social", "network"), ("order", "to"), ("in", "order"), ("phone", "call")}
 
 
-def cues(plain: Sequence[str], asked: Asked | None = None, before: Sequence[str] = ()) -> list[Cue]:
+def cues(
+    plain: Sequence[str],
+    asked: Asked | None = None,
+    before: Sequence[str] = (),
+    asides: Sequence[tuple[int, Ask]] = (),
+) -> list[Cue]:
     """All cues in words as ``plain_word`` gives them, in order; ``asked`` first.
 
-    A cue may begin in the words ``before``; those that end there are what ``asked`` tells of.
+    A cue may begin in the words ``before``; those that end there are what ``asked`` tells of. ``asides`` are what other
+    legs asked for, each with the word before which it did.
     """
     out = [asked.cue()] if asked is not None else []
     index = -len(before)
     plain = [*before, *plain]
+    waiting = list(asides)
     while index < len(plain) - len(before):
+        while waiting and waiting[0][0] <= index:
+            _put_in(out, waiting.pop(0)[1], index)
         entry = _at(plain, index + len(before))
         if entry is None or index + len(entry[0]) <= 0:
             index += 1
@@ -157,7 +178,25 @@ def cues(plain: Sequence[str], asked: Asked | None = None, before: Sequence[str]
         if strong or not (out and out[-1].strong and index - out[-1].stop < MENTION_REACH):
             out.append(Cue(topic, strong, stop, index))
         index = stop
+    for at, ask in waiting:
+        _put_in(out, ask, at)
     return out
+
+
+def _put_in(out: list[Cue], ask: Ask, at: int) -> None:
+    """What another leg asks for. A mention there ("your account") takes nothing from what was announced here."""
+    announced = governing(out, at)
+    if ask.strong or announced is None or not announced.strong:
+        out.append(Cue(ask.topic, ask.strong, at, at, other=True))
+
+
+def begun(plain: Sequence[str]) -> int:
+    """How many words at the end may be the beginning of a phrase, or tell that the next word is none."""
+    for size in range(min(PHRASE_WORDS, len(plain)), 0, -1):
+        end = tuple(plain[len(plain) - size :])
+        if any(len(words) > size and words[:size] == end for words, _, _ in _TABLE.get(end[0], ())):
+            return size
+    return int(bool(plain) and any(first == plain[-1] for first, _ in _NO_CUE))
 
 
 def _at(plain: Sequence[str], index: int) -> tuple[tuple[str, ...], Topic, bool] | None:

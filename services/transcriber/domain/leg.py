@@ -1,8 +1,9 @@
 """One leg's transcription as a state machine without threads, clocks or models.
 
 Chunks go in with ``on_chunk``, answers of the engine with ``on_decoded``; both give effects, to be carried out in
-order. Each utterance is ``open`` while it is spoken, then ``closed`` until its final decode is there, then held by
-the redaction until what follows cannot change what must be hidden. Finals leave in the order of speech.
+order. Each utterance is ``open`` while it is spoken, then ``closed`` until its final decode is there and what the
+call's other legs said before it is judged, then held by the redaction until what follows cannot change what must be
+hidden. Finals leave in the order of speech.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from services.transcriber.domain.chunks import LegChunk, LegIdentity
-from services.transcriber.domain.cues import Asked
 from services.transcriber.domain.endpointing import (
     FRAME_MS,
     Boundary,
@@ -28,19 +28,23 @@ from services.transcriber.domain.endpointing import (
 from services.transcriber.domain.hearing import Hearing
 from services.transcriber.domain.leg_speech import LegSpeech
 from services.transcriber.domain.policy import Policy
+from services.transcriber.domain.questions import Questions
 from services.transcriber.domain.queues import Speech
 from services.transcriber.domain.recognition import Recognition
-from services.transcriber.domain.redaction import RedactionStream, SafeText, TimedWord
+from services.transcriber.domain.redaction import ANSWER_LEAD_MS, RedactionStream, SafeText, TimedWord
 from services.transcriber.domain.said_before import Said, SaidBefore
 from services.transcriber.domain.scheduling import DecodeJob, Kind
 from services.transcriber.domain.spoken import Spoken
 from services.transcriber.domain.transcript import (
     CancelDecode,
+    Closed,
     Effect,
     Foothold,
+    Judged,
     LegFinished,
     LegMark,
     LegStatus,
+    Opened,
     Transcript,
 )
 
@@ -79,11 +83,16 @@ class LegStream:
         self._rules = rules
         self._redaction: RedactionStream[Spoken] = RedactionStream(hold_ms, policy or Policy())
         self._redaction.go_on(mark.asked)
+        self._questions = Questions.marked(mark.asks)
+        self._again: Spoken | None = None
+        self._done_ms = mark.done_ms
+        self._told_ms, self._out_ms = mark.judged_ms, mark.published_ms
+        self._judged_ms, self._published_ms = mark.judged_ms, mark.published_ms
         self._said = SaidBefore()
         self._open: Spoken | None = None
         self._closed: deque[Spoken] = deque()
         self._held_from: deque[Spoken] = deque()
-        self._epoch_ms: int | None = None
+        self.epoch_ms: int | None = None
         self._ending: LegStatus | None = None
         self._quiet = False
         self._speech = LegSpeech(languages, queues or {}, queue_id=identity.queue_id, told=mark.language)
@@ -96,16 +105,16 @@ class LegStream:
         if self.finished or self._ending is not None:
             return []
         self._identify(self.identity.refreshed(chunk.identity))
-        self._epoch_ms = chunk.epoch_ms if chunk.epoch_ms is not None else self._epoch_ms
+        self.epoch_ms = chunk.epoch_ms if chunk.epoch_ms is not None else self.epoch_ms
         out: list[Effect] = []
         self._quiet = False
         if chunk.pcm16:
             for boundary in self._hearing.take(chunk):
                 self._act_on(boundary, out)
             self._partial(step_ms, out)
-            self._settle(out)
         if chunk.end:
             self._finish(LegStatus.COMPLETE, Cause.LEG_END, out)
+        self._settle(out)
         self._hearing.trim(self._open.start_ms if self._open else None)
         return out
 
@@ -116,7 +125,9 @@ class LegStream:
             self._close(Cause.GAP, out)
             self._hearing.rest()
             self._said.clear()
-            if not self._closed:
+            if self._closed:
+                self._closed[-1].rests = True
+            else:
                 self._publish(self._redaction.flush(), out)
             self._quiet = True
         return out
@@ -130,10 +141,21 @@ class LegStream:
             self._finish(LegStatus.TIMED_OUT, Cause.LEG_END, out)
         return out
 
-    def on_asked(self, asked: Asked) -> None:
-        """The other leg has asked for something; it may be said here."""
-        self._redaction.answer(asked)
-        self._counts = replace(self._counts, asked=self._redaction.asks)
+    def on_other(self, effect: Opened | Closed | Judged, *, epoch_ms: int | None) -> list[Effect]:
+        """Another leg of the call speaks, and this one may answer; ``epoch_ms`` is the wall clock at its time 0."""
+        out: list[Effect] = []
+        later_ms = epoch_ms - self.epoch_ms if epoch_ms is not None and self.epoch_ms is not None else 0
+        match effect:
+            case Opened(utterance_id, start_ms):
+                self._questions.open(utterance_id, start_ms + later_ms)
+            case Closed(utterance_id, start_ms):
+                self._questions.close(utterance_id, start_ms + later_ms, self._hearing.end_ms)
+            case Judged(utterance_id, ask):
+                ask = ask and replace(ask, at_ms=ask.at_ms + later_ms)
+                self._questions.judge(utterance_id, ask)
+                self._drain(out)
+                self._settle(out)
+        return out
 
     def on_unreadable(self, *, end: bool) -> list[Effect]:
         """A chunk of this leg could not be read, its last one with ``end``: its audio is missing."""
@@ -165,7 +187,16 @@ class LegStream:
             if spoken is self._open:
                 self._revise(spoken, recognition, job, wall_ms, out)
         self._drain(out)
+        self._settle(out)
         return out
+
+    @property
+    def speaking(self) -> Opened | None:
+        """What the leg has told of last, while it is open."""
+        spoken = self._open
+        if spoken is None or spoken.done or spoken.start_ms <= self._told_ms:
+            return None
+        return Opened(spoken.utterance_id, spoken.start_ms)
 
     @property
     def held_audio_ms(self) -> int:
@@ -177,18 +208,29 @@ class LegStream:
         """What a successor needs to know that reads from ``needed_offset`` on."""
         foothold = self._foothold()
         offset, skew_ms = self._hearing.needed(foothold)
-        return self._counts if offset is None else replace(self._counts, foothold=foothold, skew_ms=skew_ms)
+        mark = replace(self._counts, asks=self._questions.asks)
+        if offset is None:
+            return mark
+        done_ms = self._done_ms if self._again is None else self._again.start_ms
+        return replace(
+            mark,
+            foothold=foothold,
+            skew_ms=skew_ms,
+            done_ms=done_ms,
+            published_ms=self._published_ms if self._published_ms >= done_ms else -1,
+            judged_ms=self._judged_ms if self._judged_ms >= done_ms else -1,
+        )
 
     @property
     def needed_offset(self) -> int | None:
         """Log offset from which a successor must read to lose nothing; None where nothing is pending."""
-        pending = self._open is not None or self._closed or self._held_from
+        pending = self._open is not None or self._closed or self._held_from or self._again is not None
         if self.finished or (self._quiet and not pending):
             return None
         return self._hearing.needed(self._foothold())[0]
 
     def _foothold(self) -> Foothold:
-        oldest = next(iter((*self._held_from, *self._closed)), self._open)
+        oldest = self._again or next(iter((*self._held_from, *self._closed)), self._open)
         if oldest is not None:
             return oldest.needed_from
         before = self._said.before(self._hearing.framed_ms - self._rules.pre_roll_ms)
@@ -197,7 +239,7 @@ class LegStream:
     def _act_on(self, boundary: Boundary, out: list[Effect]) -> None:
         match boundary:
             case Started(start_ms):
-                self._begin(start_ms)
+                self._begin(start_ms, out)
             case Paused(end_ms):
                 self._speculate(end_ms, out)
             case Resumed():
@@ -207,11 +249,17 @@ class LegStream:
             case Dropped():
                 self._drop(out)
 
-    def _begin(self, start_ms: int) -> None:
+    def _begin(self, start_ms: int, out: list[Effect]) -> None:
         utterance_id, gap_ms = f"{self.identity.leg_id}@{start_ms}", self._hearing.take_gap()
         before = self._said.before(start_ms)
         self._open = Spoken(utterance_id, start_ms, self._hearing.foothold, before=before, gap_ms=gap_ms)
-        self._open.published = start_ms < self._counts.published_ms
+        self._open.done = start_ms < self._done_ms
+        self._tell(self._open, Opened(utterance_id, start_ms), out)
+
+    def _tell(self, spoken: Spoken, effect: Opened | Closed | Judged, out: list[Effect]) -> None:
+        """Let the other legs know, unless they do from an earlier life."""
+        if not spoken.done and spoken.start_ms > self._told_ms:
+            out.append(effect)
 
     def _job(self, spoken: Spoken, kind: Kind, end_ms: int) -> DecodeJob:
         return DecodeJob(
@@ -233,8 +281,8 @@ class LegStream:
         spoken = self._open
         if spoken is None or step_ms is None or spoken.partial_pending or spoken.speculated_ms is not None:
             return
-        if spoken.published:
-            return
+        if spoken.done or spoken.start_ms <= self._out_ms:
+            return  # its final is published
         if all(probability < self._rules.offset for probability in self._hearing.voice()[-PAUSING_FRAMES:]):
             return  # a pause is coming, and with it a decode
         since_ms = spoken.partial_end_ms or spoken.start_ms + self._rules.pre_roll_ms
@@ -246,7 +294,7 @@ class LegStream:
     def _speculate(self, end_ms: int, out: list[Effect]) -> None:
         if self._open is not None:
             self._open.speculated_ms, self._open.partial_pending = end_ms, False
-        if self._open is not None and not self._open.published:
+        if self._open is not None and not self._open.done:
             out.append(self._job(self._open, Kind.SPECULATIVE, end_ms))
 
     def _resume(self, out: list[Effect]) -> None:
@@ -257,6 +305,7 @@ class LegStream:
     def _drop(self, out: list[Effect]) -> None:
         if self._open is not None:
             out.append(CancelDecode(self._open.utterance_id))
+            self._tell(self._open, Judged(self._open.utterance_id), out)
             self._hearing.give_gap_back(self._open.gap_ms)
             self._open = None
 
@@ -267,14 +316,15 @@ class LegStream:
         if ended.cause in (Cause.GAP, Cause.LEG_END):
             # Less than a frame is left over: it belongs to what was being said.
             ended = replace(ended, end_ms=max(ended.end_ms, self._hearing.end_ms))
-        spoken.ended = ended
+        spoken.ended, spoken.heard_ms = ended, self._hearing.end_ms
         spoken.gap_ms += self._hearing.take_gap(ended.then)
         spoken.end_wall_ms = self._hearing.wall_ms(ended.end_ms)
         decoded_ms = spoken.speculated_ms if ended.cause in (Cause.SILENCE, Cause.BREATH) else None
         self._remember(spoken, ended.end_ms if decoded_ms is None else decoded_ms)
-        if spoken.published:
+        if spoken.done:
             return
         self._closed.append(spoken)
+        self._tell(spoken, Closed(spoken.utterance_id, spoken.start_ms), out)
         if decoded_ms is None:
             spoken.speculated_ms = spoken.final = None
             out.append(CancelDecode(spoken.utterance_id))
@@ -320,28 +370,48 @@ class LegStream:
     def _revise(
         self, spoken: Spoken, recognition: Recognition, job: DecodeJob, wall_ms: int, out: list[Effect]
     ) -> None:
-        if self._ghost(spoken, recognition):
+        # What was said before tells what may be shown.
+        if self._closed or spoken.start_ms <= self._out_ms or self._ghost(spoken, recognition):
             return
-        spoken.language = self._redaction.language = recognition.language
-        safe = self._redaction.partial(self._timed(spoken, recognition))
+        spoken.language = recognition.language
+        safe = self._redaction.partial(
+            self._timed(spoken, recognition),
+            self._questions.open_to(),
+            wary_ms=self._questions.wary_ms,
+            language=recognition.language,
+        )
         if safe.words and safe.text != spoken.shown:
             spoken.shown = safe.text
             out.append(self._transcript(spoken, safe, job.end_ms, job.captured_ms, wall_ms, final=False))
-        self._settle(out)
 
     def _settle(self, out: list[Effect]) -> None:
-        if not self._closed:
-            self._publish(self._redaction.settle(self._hearing.end_ms, speaking=self._open is not None), out)
+        """Take what is certain about the words to come: none of them begins before a time."""
+        coming = self._closed[0] if self._closed else self._open
+        until_ms = coming.start_ms if coming else self._hearing.framed_ms - self._rules.pre_roll_ms
+        self._publish(self._redaction.settle(until_ms), out)
+        while not self._closed and self._redaction.clean and not self._redaction.holding:
+            ask = self._questions.next_before(until_ms + ANSWER_LEAD_MS, self._hearing.end_ms)
+            if ask is None:
+                break
+            self._redaction.answer(ask)
+            self._tidy()
 
     def _drain(self, out: list[Effect]) -> None:
         while self._closed and (recognition := self._closed[0].final) is not None:
+            if self._questions.awaited(self._closed[0].heard_ms):
+                break
             spoken = self._closed.popleft()
             self._learn_language(spoken, recognition)
             self._held_from.append(spoken)
             ghost = self._ghost(spoken, recognition)
-            spoken.language = self._redaction.language = recognition.language
+            spoken.language = recognition.language
             words = () if ghost else self._timed(spoken, recognition)
-            self._publish(self._redaction.final(spoken, words), out)
+            asks = self._questions.take(spoken.utterance_id, spoken.heard_ms)
+            self._judged_ms = max(self._judged_ms, spoken.start_ms)
+            self._publish(self._redaction.final(spoken, words, asks, language=recognition.language), out)
+            self._tell(spoken, Judged(spoken.utterance_id, self._redaction.question if words else None), out)
+            if spoken.rests:
+                self._publish(self._redaction.flush(), out)
         if self._ending is not None and not self._closed and not self.finished:
             self._publish(self._redaction.flush(), out)
             self.finished = True
@@ -367,27 +437,39 @@ class LegStream:
         return LegFinished(self.identity, status, self.mark, reason, audio_ms=hearing.audio_ms, gap_ms=hearing.gap_ms)
 
     def _publish(self, released: list[tuple[Spoken, SafeText]], out: list[Effect]) -> None:
+        if released and self._again is None:
+            self._again = released[0][0]
         for spoken, safe in released:
             self._held_from.remove(spoken)
+            self._done_ms = spoken.start_ms + FRAME_MS
+            if spoken.start_ms <= self._out_ms:
+                continue  # published in an earlier life
+            self._published_ms = spoken.start_ms
             ended = spoken.ended
             end_ms = ended.end_ms if ended else spoken.start_ms
             self._counts = replace(
                 self._counts,
                 utterances=self._counts.utterances + bool(safe.words),
                 words=self._counts.words + len(safe.words),
-                asked=self._redaction.asks,
-                published_ms=(spoken.start_ms // FRAME_MS + 1) * FRAME_MS,
             )
             # A partial that turned out to be nothing is taken back by an empty final.
             if safe.words or spoken.revision:
                 out.append(
                     self._transcript(spoken, safe, end_ms, spoken.end_wall_ms, spoken.decoded_wall_ms, final=True)
                 )
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Where what is published matters no more to what follows, a successor may begin behind it."""
+        if self._redaction.clean:
+            self._again = None
+            self._counts = replace(self._counts, asked=self._redaction.asks)
+            self._questions.forget([spoken.utterance_id for spoken in self._held_from])
 
     def _transcript(
         self, spoken: Spoken, safe: SafeText, end_ms: int, end_wall_ms: int, wall_ms: int, *, final: bool
     ) -> Transcript:
-        start_wall_ms = self._epoch_ms + spoken.start_ms if self._epoch_ms is not None else None
+        start_wall_ms = self.epoch_ms + spoken.start_ms if self.epoch_ms is not None else None
         revision, spoken.revision = spoken.revision, spoken.revision + 1
         return Transcript(
             identity=self.identity,
@@ -404,5 +486,4 @@ class LegStream:
             audio_end_wall_ms=end_wall_ms,
             decoded_wall_ms=wall_ms,
             language=spoken.language,
-            asks=self._redaction.asks if final else None,
         )

@@ -85,6 +85,7 @@ def find_numbers(speech: Speech) -> tuple[list[Span], list[Tail]]:
             speech.spent[cue] = run.stop
     if not speech.ended:
         tails.extend(_unheard_zero(speech))
+        tails.extend(_joining(speech, runs))
     return found, tails
 
 
@@ -238,6 +239,18 @@ def _joined_cards(runs: Sequence[Run]) -> list[Span]:
                 members = runs[first : last + 1]
                 spans.extend(Span(run.first, run.stop, Secret.PAYMENT_CARD, run.digits) for run in members)
     return spans
+
+
+def _joining(speech: Speech, runs: Sequence[Run]) -> list[Tail]:
+    """The groups at the end that may make a card with one more."""
+    first, size = speech.size, 0
+    members = 0
+    for run in reversed([run for run in runs if len(run.digits) >= LOOSE_DIGITS]):
+        size += len(run.digits)
+        if first - run.stop > LOOSE_WORDS or size >= CARD_MOST:
+            break
+        first, members = run.first, members + 1
+    return [Tail(first, speech.size, firm=False)] if members > 1 else []
 
 
 def _unheard_zero(speech: Speech) -> list[Tail]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
-from services.transcriber.domain.cues import Asked, Topic
+from services.transcriber.domain.cues import Ask, Asked, Topic
 from services.transcriber.domain.endpointing import FRAME_MS, Anchor
 from services.transcriber.domain.transcript import Foothold, LegMark
 
@@ -105,17 +105,24 @@ def _row(leg: Leg, mark: LegMark, offset: int) -> bytes:
     flags = (mark.ended, mark.failed, stood, anchor.goes_on, asked)
     said = (asked.strong, asked.direct, asked.follows_number) if asked else (False, False, False)
     told = len(mark.language.encode()) == LANGUAGE_BYTES
-    row = [sum(1 << bit for bit, flag in enumerate((*flags, *said, told)) if flag), offset]
+    again = mark.judged_ms >= 0
+    row = [sum(1 << bit for bit, flag in enumerate((*flags, *said, told, again, mark.asks)) if flag), offset]
     row += [mark.utterances, mark.words, mark.unreadable]
     if stood is not None:
         began_ms = anchor.at_ms - stood.audio_ms - stood.gap_ms
         row += [anchor.at_ms // FRAME_MS, anchor.pre_roll_ms // FRAME_MS, _zigzag(began_ms), stood.gap_ms]
         row += [stood.gap_since_ms, _zigzag(mark.skew_ms)]
-        row += [max(0, mark.published_ms - anchor.since_ms) // FRAME_MS]
+        row += [max(0, mark.done_ms - anchor.since_ms) // FRAME_MS]
     if asked is not None:
         row += [_TOPICS.index(asked.topic), asked.age]
     if told:
         row += mark.language.encode()
+    if again:
+        row += [(mark.published_ms + FRAME_MS) // FRAME_MS, mark.judged_ms // FRAME_MS]
+    if mark.asks:
+        row.append(len(mark.asks))
+        for heard_ms, ask in mark.asks:
+            row += [_TOPICS.index(ask.topic) * 2 + ask.strong, heard_ms, _zigzag(heard_ms - ask.at_ms)]
     return leg + _packed(row)
 
 
@@ -123,21 +130,33 @@ def _marks(packed: _Packed, base: int) -> Iterator[tuple[Leg, tuple[LegMark, int
     number = packed.number
     while packed.left:
         leg, flags, offset = packed.take(KEY_BYTES), number(), base + number()
-        ended, failed, stood, goes_on, has_asked, *said, told = (bool(flags & 1 << bit) for bit in range(9))
+        ended, failed, stood, goes_on, has_asked, *said, told, again, has_asks = (
+            bool(flags & 1 << bit) for bit in range(11)
+        )
         mark = LegMark(ended=ended, failed=failed, utterances=number(), words=number(), unreadable=number())
         if stood:
             at_ms, pre_roll_ms, began_ms = number() * FRAME_MS, number() * FRAME_MS, _unzigzag(number())
             gap_ms, gap_since_ms, skew_ms, ahead = number(), number(), _unzigzag(number()), number()
             anchor, audio_ms = Anchor(at_ms, pre_roll_ms, goes_on), at_ms - began_ms - gap_ms
-            published_ms = anchor.since_ms + ahead * FRAME_MS if ahead else 0
+            done_ms = anchor.since_ms + ahead * FRAME_MS if ahead else 0
             foothold = Foothold(anchor=anchor, audio_ms=audio_ms, gap_ms=gap_ms, gap_since_ms=gap_since_ms)
-            mark = replace(mark, foothold=foothold, skew_ms=skew_ms, published_ms=published_ms)
+            mark = replace(mark, foothold=foothold, skew_ms=skew_ms, done_ms=done_ms)
         if has_asked:
             topic, age, (strong, direct, follows_number) = _TOPICS[number()], number(), said
             mark = replace(mark, asked=Asked(topic, strong, age, direct, follows_number))
         if told:
             mark = replace(mark, language=bytes(number() for _ in range(LANGUAGE_BYTES)).decode())
+        if again:
+            published_ms = max(-1, number() * FRAME_MS - FRAME_MS)
+            mark = replace(mark, published_ms=published_ms, judged_ms=number() * FRAME_MS)
+        if has_asks:
+            mark = replace(mark, asks=tuple(_ask(packed) for _ in range(number())))
         yield leg, (mark, offset)
+
+
+def _ask(packed: _Packed) -> tuple[int, Ask]:
+    topic, heard_ms = packed.number(), packed.number()
+    return heard_ms, Ask(_TOPICS[topic // 2], bool(topic % 2), heard_ms - _unzigzag(packed.number()))
 
 
 class _Packed:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from services.transcriber.domain.cues import Asked, Cue, Topic, cues
+from services.transcriber.domain.cues import Ask, Asked, Cue, Topic, cues
 from services.transcriber.domain.digits import TIMES, Heard, hear_plain, plain_word
 from services.transcriber.domain.tongues import in_detectors_terms
 
@@ -92,18 +92,24 @@ class Speech:
     def answered(self, topic: Topic, first: int, stop: int, *, whole: bool = True) -> None:
         """A topic's number has come; where it is whole, only what follows directly still belongs to it."""
         self.cues.append(Cue(topic, True, stop, first, follows_number=whole))
-        self.cues.sort(key=lambda cue: cue.stop)
+        self.cues.sort(key=lambda cue: (cue.stop, cue.other))
 
 
 def speech(
-    words: Sequence[str], asked: Asked | None, before: Sequence[str], *, ended: bool, language: str = "en"
+    words: Sequence[str],
+    asked: Asked | None,
+    before: Sequence[str],
+    *,
+    asides: Sequence[tuple[int, Ask]] = (),
+    ended: bool,
+    language: str = "en",
 ) -> Speech:
     """Prepare words of a language; nothing follows where they have ``ended``.
 
     ``before`` are the words right before, as far as a phrase that names a topic may have begun in them.
     """
     plain = [plain_word(word) for word in words]
-    found = cues(plain, asked, [plain_word(word) for word in before])
+    found = cues(plain, asked, [plain_word(word) for word in before], asides)
     plain = [in_detectors_terms(word, language) for word in plain]
     # "sixteen digit", "last four": numbers that name what is wanted are none themselves.
     hidden = {index for cue in found if cue.stop > 0 for index in range(max(0, cue.first), cue.stop)}

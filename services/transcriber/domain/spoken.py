@@ -22,14 +22,14 @@ _UNFINISHED = frozenset(
 class Spoken:
     """One utterance from its onset to its final. A successor hears it whole that listens from ``foothold`` on.
 
-    ``before`` is what the same speaker said before, ``published`` whether a predecessor has published its final.
+    ``before`` is what the same speaker said before. What is ``done`` is heard for the sake of the next ones only.
     """
 
     utterance_id: str
     start_ms: int
     foothold: Foothold
     before: tuple[Said, ...] = ()
-    published: bool = False
+    done: bool = False
     gap_ms: int = 0
     revision: int = 0
     partial_end_ms: int = 0
@@ -37,6 +37,10 @@ class Spoken:
     speculated_ms: int | None = None
     final: Recognition | None = None
     ended: Ended | None = None
+    heard_ms: int = 0
+    """How far the leg had been heard when this ended."""
+    rests: bool = False
+    """Whether the audio stopped coming behind it."""
     end_wall_ms: int = 0
     decoded_wall_ms: int = 0
     attempts: int = 0

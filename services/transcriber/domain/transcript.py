@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from services.transcriber.domain.chunks import LegIdentity
-from services.transcriber.domain.cues import Asked
+from services.transcriber.domain.cues import Ask, Asked
 from services.transcriber.domain.endpointing import Anchor
 from services.transcriber.domain.redaction import SafeText
 from services.transcriber.domain.scheduling import DecodeJob
@@ -30,8 +30,6 @@ class Transcript:
     audio_end_wall_ms: int
     decoded_wall_ms: int
     language: str = "en"
-    asks: Asked | None = None
-    """What the other legs of the call may answer."""
 
 
 class LegStatus(StrEnum):
@@ -56,13 +54,13 @@ class Foothold:
 class LegMark:
     """What a successor must know of a leg to go on as if nothing had happened.
 
-    It listens from ``foothold`` on: all utterances that began before ``published_ms`` are published, and those of them
-    that it hears are heard for the sake of the next. ``skew_ms`` is how far behind its own media time the first chunk
+    It listens from ``foothold`` on: all utterances that began before ``done_ms`` are published, and those of them that
+    it hears are heard for the sake of the next. ``skew_ms`` is how far behind its own media time the first chunk
     belongs that it reads.
     """
 
     foothold: Foothold | None = None
-    published_ms: int = 0
+    done_ms: int = 0
     skew_ms: int = 0
     utterances: int = 0
     words: int = 0
@@ -74,7 +72,13 @@ class LegMark:
     language: str = ""
     """What the leg's first seconds told, as a two-letter code; empty where they have not yet."""
     asked: Asked | None = None
-    """What the words to come may answer: they are hidden after a restart as they would have been without."""
+    """What the words from ``foothold`` on may answer: a restart changes nothing in what is hidden."""
+    asks: tuple[tuple[int, Ask], ...] = ()
+    """What other legs have asked for since then, each with how far this leg had been heard."""
+    published_ms: int = -1
+    """Start of the last final published, where it is heard again because what follows may belong to it; else -1."""
+    judged_ms: int = -1
+    """The same for the last of which the other legs know what it asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +100,28 @@ class CancelDecode:
     utterance_id: str
 
 
-Effect = DecodeJob | CancelDecode | Transcript | LegFinished
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An utterance has begun at a time on the leg's media clock. ``Closed`` or ``Judged`` follows."""
+
+    utterance_id: str
+    start_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """It has ended. What it asks for counts for what ends later on the other legs of the call."""
+
+    utterance_id: str
+    start_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What it asks for is known, nothing in most cases; nor does an utterance that was none."""
+
+    utterance_id: str
+    ask: Ask | None = None
+
+
+Effect = DecodeJob | CancelDecode | Transcript | LegFinished | Opened | Closed | Judged

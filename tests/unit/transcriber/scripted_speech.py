@@ -167,8 +167,10 @@ class Session:
                         self.queue.put(effect, self.now_ms)
                     case CancelDecode(utterance_id):
                         self.queue.cancel(utterance_id)
-                    case _:
+                    case Transcript() | LegFinished():
                         self.out.append(effect)
+                    case _:
+                        pass
             job = self.queue.take()
             if job is None:
                 return

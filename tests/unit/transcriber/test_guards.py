@@ -82,7 +82,7 @@ def test_marks_survive_the_commit() -> None:
     marks = PartitionMarks()
     stood = Foothold(anchor=Anchor(640, 224), audio_ms=635, gap_ms=5, gap_since_ms=3)
     mark = LegMark(
-        foothold=stood, skew_ms=-7, published_ms=8_000, utterances=2, words=9, unreadable=1, failed=True, language="de"
+        foothold=stood, skew_ms=-7, done_ms=8_000, utterances=2, words=9, unreadable=1, failed=True, language="de"
     )
     split = LegMark(foothold=replace(stood, anchor=Anchor(320, goes_on=True)))
     marks.put("leg-1", mark, 17)
@@ -119,8 +119,8 @@ def test_a_note_holds_the_legs_seen_last() -> None:
     marks = PartitionMarks()
     for number in range(300):
         stood = Foothold(anchor=Anchor(3_200_000, 256), audio_ms=3_000_000, gap_ms=100_000, gap_since_ms=900)
-        published_ms, asked = 3_216_000, Asked(Topic.CARD, age=9)
-        mark = LegMark(foothold=stood, published_ms=published_ms, utterances=200, words=4_000, asked=asked)
+        done_ms, asked = 3_216_000, Asked(Topic.CARD, age=9)
+        mark = LegMark(foothold=stood, done_ms=done_ms, utterances=200, words=4_000, asked=asked)
         marks.put(f"p-a0d7f1c2z19a-2~{number:08x}", mark, 10_000_000 + 10 * number)
     note, left_out = marks.note()
     assert len(note) <= NOTE_BYTES

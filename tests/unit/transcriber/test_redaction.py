@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.transcriber.config import TranscriberSettings
-from services.transcriber.domain.cues import Asked, Topic
+from services.transcriber.domain.cues import Ask, Asked, Topic
 from services.transcriber.domain.digits import hear, luhn_valid
 from services.transcriber.domain.policy import Policy, Treatment, read_policy
 from services.transcriber.domain.progress import PartitionMarks, read_note
@@ -141,17 +141,25 @@ def test_what_was_announced_is_hidden_at_once_and_goes_on_over_a_restart() -> No
 def test_a_final_that_ends_in_digits_waits_and_is_let_go_in_time() -> None:
     stream: RedactionStream[int] = RedactionStream(hold_ms=4_000)
     assert stream.final(0, _timed("it is 739281")) == []
-    assert stream.settle(4_000, speaking=False) == []
-    assert stream.settle(4_600, speaking=True) == []
-    ((_, safe),) = stream.settle(4_600, speaking=False)
+    assert stream.settle(4_599) == []
+    ((_, safe),) = stream.settle(4_600)
     assert safe.text == "it is 739281"
 
 
-def test_a_final_that_waits_is_let_go_when_the_next_words_are_no_digits() -> None:
+@pytest.mark.parametrize(
+    ("pause_ms", "first", "second"), [(3_999, "[number]", "[number]"), (4_000, "739281", "3904112")]
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_what_goes_on_is_told_by_the_pause_not_by_when_it_was_known(
+    pause_ms: int, first: str, second: str, known: bool
+) -> None:
     stream: RedactionStream[int] = RedactionStream()
-    assert stream.final(0, _timed("it is 739281")) == []
-    stream.partial(_timed("and I wanted to ask you about the", 1_000))
-    assert [subject for subject, _ in stream.settle(2_600, speaking=True)] == [0]
+    shown = stream.final(0, _timed("it is 739281"))
+    if known:
+        shown += stream.settle(600 + pause_ms)
+    stream.partial(_timed("and I wanted to ask you about the", 600 + pause_ms))
+    shown += [*stream.final(1, _timed("3904112 is that it", 600 + pause_ms)), *stream.flush()]
+    assert [safe.text for _, safe in shown] == [f"it is {first}", f"{second} is that it"]
 
 
 def test_finals_before_the_one_that_waits_do_not_wait_with_it() -> None:
@@ -190,7 +198,8 @@ def test_a_question_on_the_other_leg_tells_what_the_answer_is() -> None:
     agent: RedactionStream[int] = RedactionStream()
     agent.final(0, _timed("And what is your bank account number?"))
     customer: RedactionStream[int] = RedactionStream()
-    customer.answer(agent.asks)
+    assert agent.question == Ask(Topic.BANK, strong=True, at_ms=1_400)
+    customer.answer(agent.question)
     assert _play(customer, ["Sure, it's 7390 2812."]) == ["Sure, it's [bank account]."]
     assert _play(RedactionStream(), ["Sure, it's 7390 2812."]) == ["Sure, it's 7390 2812."]
 
@@ -198,7 +207,7 @@ def test_a_question_on_the_other_leg_tells_what_the_answer_is() -> None:
 def test_a_mention_on_the_other_leg_does_not_unask() -> None:
     stream: RedactionStream[int] = RedactionStream()
     stream.final(0, _timed("my card number is"))
-    stream.answer(Asked(Topic.OWN, strong=False))
+    stream.final(1, (), [Ask(Topic.OWN, strong=False, at_ms=0)])
     assert stream.asks is not None
     assert stream.asks.topic is Topic.CARD
 
@@ -229,6 +238,28 @@ def test_what_was_asked_survives_in_the_commits_note() -> None:
     marks.put("b", LegMark(words=6), 8)
     again = read_note(marks.note()[0])
     assert again.get("a") == LegMark(words=5, asked=asked)
+    assert again.get("b") == LegMark(words=6)
+
+
+@given(
+    asks=st.lists(
+        st.tuples(st.integers(0, 10**7), st.sampled_from(Topic), st.booleans(), st.integers(-900, 20_000)), max_size=20
+    ),
+    starts=st.sampled_from([(-1, -1), (-1, 0), (0, 0), (0, 640), (32 * 1_000_003, 32 * 1_000_009)]),
+)
+def test_what_a_successor_hears_again_survives_in_the_commits_note(
+    asks: list[tuple[int, Topic, bool, int]], starts: tuple[int, int]
+) -> None:
+    published_ms, judged_ms = starts
+    mark = LegMark(
+        language="en", published_ms=published_ms, judged_ms=judged_ms,
+        asks=tuple((heard_ms, Ask(topic, strong, heard_ms - ago_ms)) for heard_ms, topic, strong, ago_ms in asks),
+    )  # fmt: skip
+    marks = PartitionMarks()
+    marks.put("a", mark, 7)
+    marks.put("b", LegMark(words=6), 8)
+    again = read_note(marks.note()[0])
+    assert again.get("a") == mark
     assert again.get("b") == LegMark(words=6)
 
 
