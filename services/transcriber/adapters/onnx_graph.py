@@ -79,15 +79,15 @@ class Graph:
         out = self.node("Mul", [product, x.scale])
         return out if bias is None else self.node("Add", [out, self.constant(f"{name}.b", bias)])
 
-    def by_blocks(self, x: str, weight: Floats, bias: Floats | None = None, output: str = "") -> str:
+    def by_blocks(self, x: str, weight: Floats, bias: Floats | None = None, output: str = "", *, bits: int = 8) -> str:
         """``x @ weight.T + bias``; the weight, [out, in], is rounded in blocks: the fastest for a row or a few."""
         output = output or self._name()
-        values, scales = rounded_blocks(weight)
+        values, scales = rounded_blocks(weight, bits)
         inputs = [x, self.constant(f"{output}.w", values), self.constant(f"{output}.s", scales)]
         if bias is not None:
             inputs += ["", "", self.constant(f"{output}.b", bias)]
         out, width = weight.shape
-        shape: dict[str, Any] = {"K": width, "N": out, "bits": 8, "block_size": BLOCK}
+        shape: dict[str, Any] = {"K": width, "N": out, "bits": bits, "block_size": BLOCK}
         return self.node("MatMulNBits", inputs, output, domain=MICROSOFT, accuracy_level=4, **shape)
 
     def weighted(self, queries: str, weights: str, own: str = "") -> str:
@@ -118,13 +118,16 @@ def rounded_columns(weight: Floats) -> tuple[npt.NDArray[np.int8], Floats]:
     return np.ascontiguousarray(np.rint(weight / scales[:, np.newaxis]).T.astype(np.int8)), scales
 
 
-def rounded_blocks(weight: Floats) -> tuple[npt.NDArray[np.uint8], Floats]:
-    """A matrix [out, in] in 8 bits around 128: [out, blocks, BLOCK], and a scale a block."""
+def rounded_blocks(weight: Floats, bits: int = 8) -> tuple[npt.NDArray[np.uint8], Floats]:
+    """A matrix [out, in] in 8 or 4 bits around 128 or 8: [out, blocks, bytes], and a scale a block of ``BLOCK``."""
     out, width = weight.shape
     blocks = weight.reshape(out, width // BLOCK, BLOCK)
-    scales = np.maximum(np.abs(blocks).max(axis=-1) / 127, 1e-12).astype(np.float32)
-    rounded = np.rint(blocks / scales[..., np.newaxis]) + 128
-    return rounded.astype(np.uint8), scales.reshape(-1)
+    middle = 1 << (bits - 1)
+    scales = np.maximum(np.abs(blocks).max(axis=-1) / (middle - 1), 1e-12).astype(np.float32)
+    rounded = (np.rint(blocks / scales[..., np.newaxis]) + middle).astype(np.uint8)
+    if bits == 4:
+        rounded = rounded[..., ::2] | rounded[..., 1::2] << 4
+    return rounded, scales.reshape(-1)
 
 
 def session(graph: bytes) -> onnxruntime.InferenceSession:

@@ -19,6 +19,8 @@ NEAR = 8.0
 
 WIDE = 4
 """Tokens of a step from which the wide graph is faster."""
+LIKELY = 5.0
+"""Tokens whose rough logits are so near to the best are looked at exactly; the best by far is among them."""
 LEFT_OUT = 3
 """Tokens of a draft among which one that is heard otherwise is looked for."""
 
@@ -134,9 +136,24 @@ class PackedDecoder:
         feeds = {"embedded": embedded} | path.fixed
         feeds |= {f"past_{name}": value for name, value in zip(self._names, past, strict=True)}
         feeds["wanted"] = np.array(wanted or range(rows.shape[1]))
-        logits, *path.past = self._steps[rows.size >= WIDE].run(None, feeds)
+        wide = rows.size >= WIDE
+        logits, *path.past, normed = self._steps[wide].run(None, feeds)
+        if not wide:
+            self._refine(logits, normed)
         out: Floats = logits
         return out
+
+    def _refine(self, logits: Floats, normed: Floats) -> None:
+        """The logits of what is likely anew, from the vocabulary as it is."""
+        for rough, state in zip(
+            logits.reshape(-1, logits.shape[-1]), normed.reshape(-1, normed.shape[-1]), strict=True
+        ):
+            never = rough[self._never]
+            rough[self._never] = -np.inf
+            likely = np.flatnonzero(rough > rough.max() - LIKELY)
+            rough[self._never] = never
+            for tokens in (likely, [self._no_speech]):
+                rough[tokens] = self._embedding[tokens].astype(np.float32) @ state
 
     def _chances(self, following: Floats) -> Floats:
         """Log probability of each token that may come next, a row for each of ``following``."""
