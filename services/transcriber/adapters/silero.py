@@ -12,10 +12,11 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 
 from services.chassis.errors import Fatal
+from services.transcriber.adapters.onnx_graph import Floats, session
+from services.transcriber.adapters.voice_graph import HIDDEN, voice_graph
 
 FRAME_SAMPLES = {8_000: 256, 16_000: 512}
 QUIET_RMS = 64.0
@@ -38,29 +39,29 @@ def silero_file() -> Path:
 
 
 class SileroModel:
-    """The loaded network; ``detector`` gives each leg its own memory. Its detectors share one thread."""
+    """The network, loaded where it is first wanted for a rate; ``detector`` gives each leg its own memory.
+
+    Its detectors share one thread.
+    """
 
     def __init__(self, path: Path | None = None) -> None:
-        """Load the model on one thread."""
-        options = onnxruntime.SessionOptions()
-        options.inter_op_num_threads = options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            str(path or silero_file()), providers=["CPUExecutionProvider"], sess_options=options
-        )
+        """``path``: the network's file, if not the installed one. Raises Fatal where there is none."""
+        self._path = path or silero_file()
+        self._sessions: dict[int, onnxruntime.InferenceSession] = {}
 
     def detector(self, rate_hz: int) -> SileroDetector:
         """A voice detector for one leg of 8 or 16 kHz."""
-        return SileroDetector(self._session, rate_hz)
+        if rate_hz not in self._sessions:
+            self._sessions[rate_hz] = session(voice_graph(self._path, rate_hz))
+        return SileroDetector(self._sessions[rate_hz], rate_hz)
 
 
 class SileroDetector:
     """A ``VoiceDetector`` for one leg."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, rate_hz: int) -> None:
+    def __init__(self, network: onnxruntime.InferenceSession, rate_hz: int) -> None:
         """Remember nothing yet."""
-        self._session = session
-        self._rate = np.array(rate_hz, dtype=np.int64)
+        self._network = network
         self._frame, self._keep = FRAME_SAMPLES[rate_hz], CONTEXT_SAMPLES[rate_hz]
         self.reset()
 
@@ -70,24 +71,32 @@ class SileroDetector:
         self._forget()
 
     def _forget(self) -> None:
-        self._state = np.zeros((2, 1, 128), dtype=np.float32)
-        self._context: npt.NDArray[np.float32] = np.zeros(self._keep, dtype=np.float32)
+        self._h = self._c = np.zeros((1, 1, HIDDEN), dtype=np.float32)
+        self._context: Floats = np.zeros(self._keep, dtype=np.float32)
 
     def probabilities(self, pcm16: bytes) -> list[float]:
-        """A probability for each whole frame."""
+        """A probability for each whole frame; frames that are heard one after the other are heard in one go."""
         samples = np.frombuffer(pcm16, dtype="<i2").astype(np.float32)
+        frames = samples[: len(samples) // self._frame * self._frame].reshape(-1, self._frame)
         out: list[float] = []
-        for at in range(0, len(samples) - self._frame + 1, self._frame):
-            frame = samples[at : at + self._frame]
+        heard_from = 0
+        for number, frame in enumerate(frames):
             self._quiet = self._quiet + 1 if float(frame @ frame) < QUIET_RMS**2 * self._frame else 0
             if self._quiet >= QUIET_FRAMES:
+                out += self._heard(frames[heard_from:number])
+                heard_from = number + 1
                 if self._quiet == QUIET_FRAMES:
                     self._forget()
                 out.append(0.0)
-                continue
-            frame = frame / 32768.0
-            fed = np.concatenate([self._context, frame])[np.newaxis]
-            probability, self._state = self._session.run(None, {"input": fed, "state": self._state, "sr": self._rate})
-            self._context = frame[-self._keep :]
-            out.append(float(probability[0, 0]))
+        return out + self._heard(frames[heard_from:])
+
+    def _heard(self, frames: Floats) -> list[float]:
+        if not len(frames):
+            return []
+        frames = frames / 32768.0
+        ends = np.concatenate([self._context[np.newaxis], frames[:, -self._keep :]])
+        fed = {"frames": np.concatenate([ends[:-1], frames], axis=1), "h": self._h, "c": self._c}
+        probability, self._h, self._c = self._network.run(None, fed)
+        self._context = ends[-1]
+        out: list[float] = probability.tolist()
         return out

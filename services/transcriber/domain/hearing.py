@@ -42,6 +42,7 @@ class Hearing:
         self._before_ms: int | None = None
         self._first_skew_ms = mark.skew_ms
         self._ahead: list[Boundary] = []
+        self._probabilities: deque[float] = deque()
         self._since_ms = 0
         self._gap_since_ms = 0
         self.audio_ms = self.gap_ms = 0
@@ -175,21 +176,24 @@ class Hearing:
         self.gap_ms += max(0, gap_ms)
 
     def _frames(self) -> Iterator[Boundary]:
+        self._probabilities.clear()
         while self._framed_ms + FRAME_MS <= self._timeline.end_ms:
             at_ms = self._framed_ms
             anchor = self._endpointer.anchor(at_ms)
             if anchor is not None:
                 self._stand(anchor)
-            pcm16 = self._timeline.slice(at_ms, at_ms + FRAME_MS)
-            (probability,) = self._detector.probabilities(pcm16)
+            if not self._probabilities:
+                whole_ms = (self._timeline.end_ms - at_ms) // FRAME_MS * FRAME_MS
+                self._probabilities.extend(self._detector.probabilities(self._timeline.slice(at_ms, at_ms + whole_ms)))
             self._framed_ms = at_ms + FRAME_MS
-            for boundary in self._endpointer.feed(at_ms, probability):
+            for boundary in self._endpointer.feed(at_ms, self._probabilities.popleft()):
                 yield boundary
                 if isinstance(boundary, Ended | Dropped):
                     self._stand(boundary.then)
 
     def _stand(self, anchor: Anchor) -> None:
         self._detector.reset()
+        self._probabilities.clear()
         self._framed_ms = anchor.at_ms
         missing_ms = self._timeline.missing_ms(anchor)
         self.foothold = Foothold(
