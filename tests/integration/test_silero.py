@@ -26,7 +26,7 @@ def samples() -> np.ndarray:
 def test_probabilities_are_those_of_the_shipped_network(samples: np.ndarray, rate_hz: int) -> None:
     frame, keep = FRAME_SAMPLES[rate_hz], CONTEXT_SAMPLES[rate_hz]
     # Noise, so that no frame counts as silent.
-    loud = samples[: SECONDS * rate_hz // frame * frame] + np.arange(SECONDS * rate_hz // frame * frame) % 7 * 40
+    loud = samples[: SECONDS * rate_hz // frame * frame] + np.arange(SECONDS * rate_hz // frame * frame) % 7 * 20
     pcm16 = loud.astype("<i2")
     shipped = onnxruntime.InferenceSession(str(silero_file()), providers=["CPUExecutionProvider"])
     state, context, expected = np.zeros((2, 1, 128), dtype=np.float32), np.zeros(keep, dtype=np.float32), []
@@ -35,7 +35,7 @@ def test_probabilities_are_those_of_the_shipped_network(samples: np.ndarray, rat
         probability, state = shipped.run(None, fed)
         expected.append(float(probability[0, 0]))
         context = part[-keep:]
-    assert min(expected) < 0.1 < 0.9 < max(expected)
+    assert min(expected) < 0.1 < 0.5 < max(expected)
     found = SileroModel().detector(rate_hz).probabilities(pcm16.tobytes())
     assert found == pytest.approx(expected, abs=1e-5)
 
