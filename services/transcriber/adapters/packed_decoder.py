@@ -21,6 +21,8 @@ WIDE = 4
 """Tokens of a step from which the wide graph is faster."""
 LIKELY = 5.0
 """Tokens whose rough logits are so near to the best are looked at exactly; the best by far is among them."""
+HOPELESS = 4.0
+"""Log probability by which a hypothesis behind the best is given up: so beams are narrow where the model is sure."""
 LEFT_OUT = 3
 """Tokens of a draft among which one that is heard otherwise is looked for."""
 
@@ -117,7 +119,9 @@ class PackedDecoder:
                 elif len(kept) < size:
                     kept.append(_Beam([*source.tokens, int(token)], total))
                     sources.append(int(row))
-            if len(done) >= size or len(kept[0].tokens) >= limit:
+            hopeful = _hopeful(kept, done)
+            kept, sources = kept[:hopeful], sources[:hopeful]
+            if len(done) >= size or not kept or len(kept[0].tokens) >= limit:
                 break
             path.past = [value[sources] for value in path.past]
             chances = self._chances(self._run(path, [[beam.tokens[-1]] for beam in kept])[:, -1])
@@ -159,6 +163,12 @@ class PackedDecoder:
         """Log probability of each token that may come next, a row for each of ``following``."""
         following[:, self._never] = -np.inf
         return _log_softmax(following)
+
+
+def _hopeful(kept: Sequence[_Beam], done: Sequence[tuple[float, list[int]]]) -> int:
+    """How many of the beams, best first, may still win."""
+    best = max([kept[0].total, *(score * max(1, len(tokens)) for score, tokens in done)])
+    return sum(beam.total >= best - HOPELESS for beam in kept)
 
 
 def _rest(draft: Sequence[int], at: int, instead: int) -> list[int]:
