@@ -89,7 +89,7 @@ def _read(speech: Speech, first: int) -> tuple[str, int, bool] | None:
 
 def _block(speech: Speech, index: int, begun: bool) -> tuple[str, int]:
     raw = speech.raw[index].strip(".,;:!?\"'()")
-    if len(raw) == 1 and raw.isalpha() and (raw.isupper() or begun):
+    if len(raw) == 1 and raw.isascii() and raw.isalpha() and (raw.isupper() or begun):
         if not begun and raw in ("I", "A") and not _letter_follows(speech, index):
             return "", 1
         if begun and raw in ("a", "i"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.transcriber.domain.cues import Ask
@@ -68,6 +68,7 @@ _odd = st.sampled_from(
 )  # fmt: skip
 
 
+@example(["DE89", "one", "03/14/1984", "03/14/1984", "é"], False)
 @given(st.lists(_odd, max_size=40), st.booleans())
 @settings(max_examples=300, deadline=None)
 def test_nothing_breaks_and_spans_lie_apart(words: list[str], ended: bool) -> None:
