@@ -22,11 +22,12 @@ class PackedEncoder:
 
     def __init__(self, state: Mapping[str, Floats], clips: Sequence[Floats]) -> None:
         """Make the graph from OpenAI's names, and the silence from ``clips`` [1, mels, 3000] (two seconds)."""
-        self._layers = layers_of(state, "encoder")
-        self._width = state["encoder.positional_embedding"].shape[1]
+        width = state["encoder.positional_embedding"].shape[1]
+        self._tail: list[Floats] = [np.zeros((1, 0, width), dtype=np.float32)] * (2 * layers_of(state, "encoder"))
         self._session = session(encoder_graph(state))
         telling = session(encoder_graph(state, telling=True))
-        told = [telling.run(None, self._feeds(clip, 0)) for clip in clips]
+        none = np.zeros(0, dtype=np.float32)
+        told = [telling.run(None, self._feeds(clip, none)) for clip in clips]
         mean: list[Floats] = [np.mean(np.stack(parts), axis=0) for parts in zip(*told, strict=True)]
         self.silence: Floats = mean[0][0]
         """States of 1,500 positions, silent from ``TAIL_FROM`` on."""
@@ -37,28 +38,17 @@ class PackedEncoder:
     def encode(self, mel: Floats) -> Heard:
         """``mel`` [1, mels, frames], an even number of at most 3,000: the speech, and at least 0.3 s behind it."""
         own = mel.shape[2] // 2
-        count = self._silent_after(own)
-        (states,) = self._session.run(None, self._feeds(mel, count))
+        count = sum(position >= own for position in range(TAIL_FROM, FULL_STATES, STRIDE))
+        each = math.log((FULL_STATES - own) / count) if count else 0.0
+        weight = np.full(count, each, dtype=np.float32)
+        (states,) = self._session.run(None, self._feeds(mel, weight))
         silence = self._picked[len(self._picked) - count :]
-        weight = np.zeros(own + count, dtype=np.float32)
-        weight[own:] = _weight(own, count)
-        return Heard(np.concatenate([states[0], silence]), weight, own)
+        weights = np.concatenate([np.zeros(own, dtype=np.float32), weight])
+        return Heard(np.concatenate([states[0], silence]), weights, own)
 
-    def _silent_after(self, own: int) -> int:
-        """How many of the picked states come behind so many of the speech's."""
-        return sum(position >= own for position in range(TAIL_FROM, FULL_STATES, STRIDE))
-
-    def _feeds(self, mel: Floats, count: int) -> dict[str, Floats]:
-        feeds = {"mel": mel, "tail_weight": np.full(count, _weight(mel.shape[2] // 2, count), dtype=np.float32)}
-        for number in range(2 * self._layers):
-            name = f"tail_{'kv'[number % 2]}{number // 2}"
-            if count:
-                tail = self._tail[number]
-                feeds[name] = np.ascontiguousarray(tail[:, tail.shape[1] - count :])
-            else:
-                feeds[name] = np.zeros((1, 0, self._width), dtype=np.float32)
+    def _feeds(self, mel: Floats, weight: Floats) -> dict[str, Floats]:
+        """With the last of the tail, as many as there are weights."""
+        feeds = {"mel": mel, "tail_weight": weight}
+        for number, tail in enumerate(self._tail):
+            feeds[f"tail_{'kv'[number % 2]}{number // 2}"] = tail[:, tail.shape[1] - len(weight) :]
         return feeds
-
-
-def _weight(own: int, count: int) -> float:
-    return math.log((FULL_STATES - own) / count) if count else 0.0

@@ -39,21 +39,16 @@ def silero_file() -> Path:
 
 
 class SileroModel:
-    """The network, loaded where it is first wanted for a rate; ``detector`` gives each leg its own memory.
-
-    Its detectors share one thread.
-    """
+    """The loaded network; ``detector`` gives each leg its own memory. Its detectors share one thread."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """``path``: the network's file, if not the installed one. Raises Fatal where there is none."""
-        self._path = path or silero_file()
-        self._sessions: dict[int, onnxruntime.InferenceSession] = {}
+        """Load ``path``, or what is installed, for each rate. Raises Fatal where it is missing or another network."""
+        file = path or silero_file()
+        self._networks = {rate_hz: session(voice_graph(file, rate_hz)) for rate_hz in FRAME_SAMPLES}
 
     def detector(self, rate_hz: int) -> SileroDetector:
         """A voice detector for one leg of 8 or 16 kHz."""
-        if rate_hz not in self._sessions:
-            self._sessions[rate_hz] = session(voice_graph(self._path, rate_hz))
-        return SileroDetector(self._sessions[rate_hz], rate_hz)
+        return SileroDetector(self._networks[rate_hz], rate_hz)
 
 
 class SileroDetector:

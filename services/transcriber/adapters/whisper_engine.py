@@ -127,8 +127,6 @@ class WhisperEngine:
         else:
             self._runtime = CTranslate2Runtime(self._model, front, end=named.eot, stage=stage)
         self._alone: FirstLooks[Hypothesis] = FirstLooks()
-        (silent,) = self._runtime.hear([np.zeros(WHISPER_HZ, dtype=np.float32)], Quality.PARTIAL)
-        self._size = "tiny" if silent.states.shape[1] <= TINY_WIDTH else "larger"
 
     @property
     def identity(self) -> EngineIdentity:
@@ -189,7 +187,7 @@ class WhisperEngine:
         believed = not _suspicious(look.decode, request)
         if request.quality is Quality.PARTIAL:
             return self._recognition(look, request) if believed else Recognition()
-        if believed and look.decode.score >= SURE[self._size]:
+        if believed and look.decode.score >= SURE[_size(look)]:
             return self._recognition(look, request)
         in_context = self._in_context(request, look) if _worth_knowing(look.decode, request) else None
         if in_context is not None:
@@ -206,7 +204,7 @@ class WhisperEngine:
         """
         before: list[bytes] = []
         prefix: list[int] = []
-        for pcm16 in _latest(request, BEFORE_S[self._size]):
+        for pcm16 in _latest(request, BEFORE_S[_size(look)]):
             earlier = replace(request, pcm16=pcm16, before=())
             decode = self._alone.get(earlier, partial(self._by_itself, earlier))
             if _worth_knowing(decode, earlier):
@@ -310,6 +308,10 @@ class WhisperEngine:
             view = ctranslate2.StorageView.from_array(self._runtime.plain(look.heard)[np.newaxis])
             aligned = self._model.align(view, tokenizer.sot_sequence, [tokens], frames)[0]
         return aligned_words(tokenizer, tokens, aligned, request.duration_ms)
+
+
+def _size(look: _Look) -> str:
+    return "tiny" if look.heard.states.shape[1] <= TINY_WIDTH else "larger"
 
 
 def _latest(request: RecognitionRequest, most_s: float) -> list[bytes]:
