@@ -195,3 +195,23 @@ class Session:
     @property
     def said(self) -> list[str]:
         return [t.safe.text for t in self.finals]
+
+
+class QueuedPool:
+    """The part of ``Decoders`` that takes jobs; when they are decoded is for a test to say."""
+
+    def __init__(self, engine: ScriptedEngine) -> None:
+        self.engine = engine
+        self.queue = DecodeQueue()
+
+    def submit(self, job: DecodeJob) -> None:
+        self.queue.put(job, 0)
+
+    def cancel(self, utterance_id: str) -> None:
+        self.queue.cancel(utterance_id)
+
+    def drop_leg(self, leg_id: str) -> None:
+        self.queue.drop_leg(leg_id)
+
+    def wait(self, timeout_s: float) -> None:
+        pass

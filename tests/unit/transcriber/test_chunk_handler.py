@@ -23,32 +23,18 @@ from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.domain.endpointing import EndpointRules
 from services.transcriber.domain.progress import read_note
 from services.transcriber.domain.queues import Speech
-from services.transcriber.domain.scheduling import DecodeJob, DecodeQueue
-from tests.unit.transcriber.scripted_speech import LoudnessDetector, Script, ScriptedEngine
+from tests.unit.transcriber.scripted_speech import LoudnessDetector, QueuedPool, Script, ScriptedEngine
 
 TOPIC = "earshot.audio.chunks.v1"
 TALK = Script().pause(600).say("hello there").pause(800).say("my card is 4111 1111 1111 1111 thanks").pause(900)
 
 
-class InlinePool:
+class InlinePool(QueuedPool):
     """Decodes when asked for answers; ``stuck`` never does."""
 
     def __init__(self, engine: ScriptedEngine) -> None:
-        self.queue = DecodeQueue()
-        self.engine = engine
+        super().__init__(engine)
         self.stuck = False
-
-    def submit(self, job: DecodeJob) -> None:
-        self.queue.put(job, 0)
-
-    def cancel(self, utterance_id: str) -> None:
-        self.queue.cancel(utterance_id)
-
-    def drop_leg(self, leg_id: str) -> None:
-        self.queue.drop_leg(leg_id)
-
-    def wait(self, timeout_s: float) -> None:
-        pass
 
     def load(self) -> tuple[int, int, int]:
         return len(self.queue), self.queue.finals, 0

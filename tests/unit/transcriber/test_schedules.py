@@ -22,8 +22,8 @@ from services.transcriber.adapters.decode_pool import Answer
 from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.domain.endpointing import EndpointRules
 from services.transcriber.domain.recognition import Quality, Recognition, RecognitionRequest
-from services.transcriber.domain.scheduling import DecodeJob, DecodeQueue
-from tests.unit.transcriber.scripted_speech import LoudnessDetector, Script, ScriptedEngine
+from services.transcriber.domain.scheduling import DecodeJob
+from tests.unit.transcriber.scripted_speech import LoudnessDetector, QueuedPool, Script, ScriptedEngine
 from tests.unit.transcriber.test_chunk_handler import TOPIC, messages
 
 AGENT, CUSTOMER = "p-1~00000001", "p-2~00000002"
@@ -41,27 +41,14 @@ class Chance(random.Random):
         return self.randrange(self.longest + 1) if self.longest else 0
 
 
-class LatePool:
+class LatePool(QueuedPool):
     """Each decode is done some turns after it was asked for."""
 
     def __init__(self, engine: ScriptedEngine, chance: Chance) -> None:
-        self.engine = engine
+        super().__init__(engine)
         self.chance = chance
         self.turn = 0
-        self.queue = DecodeQueue()
         self.running: list[tuple[int, DecodeJob]] = []
-
-    def submit(self, job: DecodeJob) -> None:
-        self.queue.put(job, 0)
-
-    def cancel(self, utterance_id: str) -> None:
-        self.queue.cancel(utterance_id)
-
-    def drop_leg(self, leg_id: str) -> None:
-        self.queue.drop_leg(leg_id)
-
-    def wait(self, timeout_s: float) -> None:
-        pass
 
     def load(self) -> tuple[int, int, int]:
         return 0, 0, 0
