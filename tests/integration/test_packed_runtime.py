@@ -15,7 +15,7 @@ import soundfile
 
 from services.transcriber.adapters.ctranslate2_weights import openai_state, read_variables
 from services.transcriber.adapters.encoder_graph import encoder_graph
-from services.transcriber.adapters.onnx_graph import BLOCK, Floats, Graph, multiplies_exactly, rounded_blocks, session
+from services.transcriber.adapters.onnx_graph import BLOCK, Floats, Graph, rounded_blocks, session, sums_signed
 from services.transcriber.adapters.packed_decoder import PackedDecoder
 from services.transcriber.adapters.packed_runtime import PAD_S, PackedRuntime
 from services.transcriber.adapters.resampling import WHISPER_HZ, to_whisper_rate
@@ -159,8 +159,12 @@ def test_what_is_likely_is_exact_though_single_steps_are_rough(folder: Path) -> 
         assert np.delete(found, END + 1).argmax() == allowed.argmax()
 
 
-def test_this_processor_multiplies_exactly() -> None:
-    assert multiplies_exactly()
+@pytest.mark.parametrize("signed", sorted({False, sums_signed()}))
+def test_large_sums_of_a_product_are_whole(signed: bool) -> None:
+    graph, ones = Graph("ones"), np.ones((16, 1_536), dtype=np.float32)
+    graph.node("Identity", [graph.by_rows(graph.rounded("x"), ones, signed=signed)], "y")
+    (found,) = session(graph.model({"x": ["rows", 1_536]}, ["y"])).run(None, {"x": ones})
+    assert found == pytest.approx(1_536, rel=1e-5)
 
 
 def _without_a_tail(mel: Floats) -> dict[str, Floats]:

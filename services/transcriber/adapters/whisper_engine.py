@@ -27,7 +27,6 @@ from faster_whisper.tokenizer import Tokenizer
 from services.chassis.errors import Transient
 from services.transcriber.adapters.ctranslate2_runtime import CTranslate2Runtime
 from services.transcriber.adapters.first_looks import FirstLooks
-from services.transcriber.adapters.onnx_graph import multiplies_exactly
 from services.transcriber.adapters.packed_runtime import PackedRuntime
 from services.transcriber.adapters.resampling import WHISPER_HZ, to_whisper_rate
 from services.transcriber.adapters.runtime import (
@@ -120,7 +119,7 @@ class WhisperEngine:
         self._short = short_windows
         front, named = Front(self._model.n_mels, stage), self._tokenizer
         self._runtime: Runtime
-        if runtime == "onnxruntime" and device == "cpu" and compute_type == "int8" and multiplies_exactly():
+        if runtime == "onnxruntime" and device == "cpu" and compute_type == "int8":
             self._runtime = PackedRuntime(
                 model_dir, front, end=named.eot, start=named.sot, no_speech=named.no_speech, stage=stage
             )
