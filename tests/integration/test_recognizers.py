@@ -98,10 +98,13 @@ def test_in_doubt_words_are_heard_behind_those_before_and_stay_apart_from_them(
 ) -> None:
     monkeypatch.setattr(whisper_engine, "SURE", {"tiny": 0.0, "larger": 0.0})  # no final is
     cut = (4_600 - 700) * 16
-    request = replace(_request(PCM16[cut:], Quality.FINAL), before=(PCM16[: 2_200 * 16], PCM16[2_200 * 16 : cut]))
+    request = replace(_request(PCM16[cut:], Quality.AGAIN), before=(PCM16[: 2_200 * 16], PCM16[2_200 * 16 : cut]))
     heard = engine.recognize(request)
     assert [bare(word.text) for word in heard.words] == ["how", "can", "i", "help", "you", "today"]
     assert all(0 <= word.start_ms <= word.end_ms <= request.duration_ms for word in heard.words)
+    assert not heard.doubtful
+    if isinstance(engine, BatchRecognizer):
+        assert engine.recognize(replace(request, quality=Quality.FINAL)).doubtful
     # Whether those before have been heard by this engine is not told by what it hears now.
     for pcm16 in request.before:
         engine.recognize(_request(pcm16, Quality.FINAL))

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from zlib import crc32
 
 from services.chassis.service import Service, run
 from services.transcriber.adapters.silero import SileroModel
 from services.transcriber.app import serve
 from services.transcriber.config import TranscriberSettings
-from services.transcriber.domain.recognition import EngineIdentity, Recognition, RecognitionRequest, RecognizedWord
+from services.transcriber.domain.recognition import (
+    EngineIdentity,
+    Recognition,
+    RecognitionRequest,
+    RecognizedWord,
+    nothing,
+)
 
 WORDS = ("table", "window", "garden", "letter", "river", "summer", "paper", "yellow")
 WORD_MS = 300
@@ -20,7 +27,7 @@ class AudioAsWords:
 
     identity = EngineIdentity("scripted", "none", "1")
 
-    def recognize(self, request: RecognitionRequest) -> Recognition:
+    def recognize(self, request: RecognitionRequest, *, between: Callable[[], None] = nothing) -> Recognition:
         """A word for each 300 ms, chosen by what is in them."""
         step = WORD_MS * request.rate_hz // 1000 * 2
         words = tuple(

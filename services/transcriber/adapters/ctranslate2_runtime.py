@@ -8,7 +8,7 @@ company.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import ctranslate2
@@ -30,7 +30,7 @@ from services.transcriber.adapters.runtime import (
     spliced,
 )
 from services.transcriber.adapters.silence_tail import TAIL_FROM, mean_tail
-from services.transcriber.domain.recognition import Quality
+from services.transcriber.domain.recognition import Quality, nothing
 
 PAD_S = {Quality.PARTIAL: 1.5, Quality.FINAL: 2.0}
 LEAST_WINDOW_S = 3.0
@@ -75,7 +75,14 @@ class CTranslate2Runtime:
         """As they are."""
         return heard.states
 
-    def decode(self, heard: Sequence[Heard], questions: Sequence[Question], *, beam: int) -> list[Hypothesis]:
+    def decode(
+        self,
+        heard: Sequence[Heard],
+        questions: Sequence[Question],
+        *,
+        beam: int,
+        between: Callable[[], None] = nothing,
+    ) -> list[Hypothesis]:
         """All together; their prompts are equally long."""
         longest = max(question.limit for question in questions)
         with self._stage("decode"):

@@ -6,13 +6,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import structlog
 
 from services.chassis.errors import EarshotError, Fatal
 from services.transcriber.adapters import metrics
-from services.transcriber.domain.recognition import BatchRecognizer, Recognition, Recognizer
-from services.transcriber.domain.scheduling import DecodeJob, DecodeQueue
+from services.transcriber.domain.recognition import BatchRecognizer, Recognition, Recognizer, nothing
+from services.transcriber.domain.scheduling import FOREVER_MS, DecodeJob, DecodeQueue, Kind
 
 log = structlog.get_logger()
 BATCH = 8
@@ -31,6 +32,8 @@ class DecodePool:
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._fatal: Fatal | None = None
         self._closing = False
+        self._listening_again: set[str] = set()
+        """Utterances that are being heard again."""
         self._threads = [threading.Thread(target=self._work, name=f"decode-{i}", daemon=True) for i in range(threads)]
         for thread in self._threads:
             thread.start()
@@ -42,9 +45,10 @@ class DecodePool:
             self._changed.notify()
 
     def cancel(self, utterance_id: str) -> None:
-        """Forget what waits for an utterance; what is being decoded is answered all the same."""
+        """Forget what waits for an utterance, and hear nothing of it again; another decode that runs is answered."""
         with self._changed:
             self._queue.cancel(utterance_id)
+            self._listening_again.discard(utterance_id)
 
     def drop_leg(self, leg_id: str) -> None:
         """Forget a leg's jobs."""
@@ -82,15 +86,7 @@ class DecodePool:
 
     def _work(self) -> None:
         while jobs := self._next():
-            try:
-                for job, recognition in self._decoder.decode(jobs):
-                    self._answers.put((job, recognition, self._wall_ms()))
-            except Fatal as error:
-                self._fatal = error
-            except Exception as error:  # noqa: BLE001 - the thread's outermost: the consumer's thread is to hear of it
-                self._fatal = Fatal(f"the engine broke: {type(error).__name__}")
-            with self._changed:
-                self._changed.notify_all()
+            self._decode(jobs)
 
     def _next(self) -> list[DecodeJob]:
         with self._changed:
@@ -101,6 +97,36 @@ class DecodePool:
                 if jobs:
                     return jobs
                 self._changed.wait()
+
+    def _decode(self, jobs: Sequence[DecodeJob]) -> None:
+        again = [job.utterance_id for job in jobs if job.kind is Kind.AGAIN]
+        with self._changed:
+            self._listening_again.update(again)
+        try:
+            for job, recognition in self._decoder.decode(jobs, between=partial(self._between, jobs[0])):
+                self._answers.put((job, recognition, self._wall_ms()))
+        except _GivenUpError:
+            pass
+        except Fatal as error:
+            self._fatal = error
+        except Exception as error:  # noqa: BLE001 - the thread's outermost: the consumer's thread is to hear of it
+            self._fatal = Fatal(f"the engine broke: {type(error).__name__}")
+        with self._changed:
+            self._listening_again.difference_update(again)
+            self._changed.notify_all()
+
+    def _between(self, job: DecodeJob) -> None:
+        """What has become more urgent than a job that takes long goes first."""
+        with self._changed:
+            if job.kind is Kind.AGAIN and job.utterance_id not in self._listening_again:
+                raise _GivenUpError
+            urgent = self._decoder.take(self._queue, before_ms=job.due_ms)
+        if urgent:
+            self._decode(urgent)
+
+
+class _GivenUpError(Exception):
+    """Nobody waits for this decode any more."""
 
 
 class Decoder:
@@ -114,19 +140,32 @@ class Decoder:
             self._batched = recognizer
         self._batch = batch
 
-    def take(self, waiting: DecodeQueue) -> list[DecodeJob]:
-        """The most urgent job and its company; none where none waits."""
+    def take(self, waiting: DecodeQueue, *, before_ms: int = FOREVER_MS) -> list[DecodeJob]:
+        """The most urgent job and its company; none where none waits that is due before a time."""
         batched = self._batched
         if batched is None:
-            job = waiting.take()
+            job = waiting.take(before_ms=before_ms)
             return [] if job is None else [job]
-        return waiting.take_batch(lambda job: batched.batch_key(job.request()), self._batch)
+        return waiting.take_batch(lambda job: batched.batch_key(job.request()), self._batch, before_ms=before_ms)
 
-    def decode(self, jobs: Sequence[DecodeJob]) -> list[tuple[DecodeJob, Recognition | None]]:
-        """Each with its recognition, None where it failed. Raises Fatal where the engine has given up."""
+    def decode(
+        self, jobs: Sequence[DecodeJob], *, between: Callable[[], None] = nothing
+    ) -> list[tuple[DecodeJob, Recognition | None]]:
+        """Each with its recognition, None where it failed. Raises Fatal where the engine has given up.
+
+        ``between`` is called now and then where one takes long; what it raises goes through.
+        """
+        elsewhere_s = 0.0
+
+        def meanwhile() -> None:
+            nonlocal elsewhere_s
+            began = time.perf_counter()
+            between()
+            elsewhere_s += time.perf_counter() - began
+
         started = time.perf_counter()
-        out = list(zip(jobs, self._recognize(jobs), strict=True))
-        spent_s = (time.perf_counter() - started) / len(jobs)
+        out = list(zip(jobs, self._recognize(jobs, meanwhile), strict=True))
+        spent_s = (time.perf_counter() - started - elsewhere_s) / len(jobs)
         metrics.DECODE_BATCH.observe(len(jobs))
         for job, recognition in out:
             metrics.DECODE_SECONDS.labels(job.kind.value).observe(spent_s)
@@ -136,7 +175,7 @@ class Decoder:
             metrics.FULL_WINDOWS.inc(recognition is not None and recognition.full_window)
         return out
 
-    def _recognize(self, jobs: Sequence[DecodeJob]) -> Sequence[Recognition | None]:
+    def _recognize(self, jobs: Sequence[DecodeJob], between: Callable[[], None]) -> Sequence[Recognition | None]:
         if self._batched is not None and len(jobs) > 1:
             try:
                 return self._batched.recognize_batch([job.request() for job in jobs])
@@ -144,11 +183,11 @@ class Decoder:
                 raise
             except EarshotError as error:
                 log.warning("batch_failed", jobs=len(jobs), error=type(error).__name__)
-        return [self._recognize_one(job) for job in jobs]
+        return [self._recognize_one(job, between) for job in jobs]
 
-    def _recognize_one(self, job: DecodeJob) -> Recognition | None:
+    def _recognize_one(self, job: DecodeJob, between: Callable[[], None]) -> Recognition | None:
         try:
-            return self._recognizer.recognize(job.request())
+            return self._recognizer.recognize(job.request(), between=between)
         except Fatal:
             raise
         except EarshotError as error:

@@ -6,7 +6,7 @@ It decodes on full windows, one at a time: the reference for the other, and a wa
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,10 @@ from services.transcriber.domain.recognition import (
     Recognition,
     RecognitionRequest,
     RecognizedWord,
+    nothing,
 )
 
-BEAM = {Quality.PARTIAL: None, Quality.FINAL: 5}
+BEAM = {Quality.PARTIAL: None, Quality.FINAL: 5, Quality.AGAIN: 5}
 
 
 class OpenAIWhisperEngine:
@@ -61,7 +62,7 @@ class OpenAIWhisperEngine:
         """What made the transcripts."""
         return self._identity
 
-    def recognize(self, request: RecognitionRequest) -> Recognition:
+    def recognize(self, request: RecognitionRequest, *, between: Callable[[], None] = nothing) -> Recognition:
         """Decode one stretch of speech of at most 28 seconds. Raises Transient when the library fails."""
         try:
             with self._torch.inference_mode():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from services.transcriber.adapters.ctranslate2_weights import HEAD
 from services.transcriber.adapters.decoder_graph import cross_graph, shape_of, step_graph
 from services.transcriber.adapters.onnx_graph import Floats, session
 from services.transcriber.adapters.runtime import Heard, Hypothesis, Question
+from services.transcriber.domain.recognition import nothing
 
 NEAR = 8.0
 """Log probability below the best within which the best few are looked for first: sorting a vocabulary is slow."""
@@ -66,8 +67,10 @@ class PackedDecoder:
         self._not_first = np.array(config.get("suppress_ids_begin", []), dtype=np.int64)
         self._names = [f"{part}{layer}" for layer in range(self._shape.layers) for part in ("k", "v")]
 
-    def decode(self, heard: Heard, question: Question, *, beam: int) -> Hypothesis:
-        """The likeliest answer; a beam of one is greedy.
+    def decode(
+        self, heard: Heard, question: Question, *, beam: int, between: Callable[[], None] = nothing
+    ) -> Hypothesis:
+        """The likeliest answer; a beam of one is greedy, with more ``between`` is called before each step.
 
         A draft is checked all at once, which costs less than to find its tokens, and changes nothing but by rounding.
         """
@@ -82,7 +85,7 @@ class PackedDecoder:
         following[0, self._not_first] = -np.inf
         if beam == 1:
             return self._greedy(path, following, list(draft), question.limit, silent)
-        return self._search(path, self._chances(following), beam, question.limit, silent)
+        return self._search(path, self._chances(following), beam, question.limit, silent, between)
 
     def _greedy(self, path: _Path, following: Floats, draft: list[int], limit: int, silent: float) -> Hypothesis:
         """``following`` [draft + 1, vocabulary]: what may come after the prompt, and after each token of the draft."""
@@ -103,7 +106,9 @@ class PackedDecoder:
             draft = _rest(draft, number, tokens[-1])[: limit - len(tokens) - 1]
             following = self._run(path, [[tokens[-1], *draft]])[0]
 
-    def _search(self, path: _Path, chances: Floats, size: int, limit: int, silent: float) -> Hypothesis:
+    def _search(
+        self, path: _Path, chances: Floats, size: int, limit: int, silent: float, between: Callable[[], None]
+    ) -> Hypothesis:
         beams = [_Beam([], 0.0)]
         done: list[tuple[float, list[int]]] = []
         while True:
@@ -123,6 +128,7 @@ class PackedDecoder:
             kept, sources = kept[:hopeful], sources[:hopeful]
             if len(done) >= size or not kept or len(kept[0].tokens) >= limit:
                 break
+            between()
             path.past = [value[sources] for value in path.past]
             chances = self._chances(self._run(path, [[beam.tokens[-1]] for beam in kept])[:, -1])
             beams = kept

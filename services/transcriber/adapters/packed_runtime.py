@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 
 from services.transcriber.adapters.ctranslate2_weights import openai_state, read_variables
@@ -24,7 +24,7 @@ from services.transcriber.adapters.runtime import (
     spliced,
 )
 from services.transcriber.adapters.silence_tail import TAIL_FROM, clips
-from services.transcriber.domain.recognition import Quality
+from services.transcriber.domain.recognition import Quality, nothing
 
 PAD_S = {Quality.PARTIAL: 0.3, Quality.FINAL: 1.0}
 PLAIN_TAIL_STATES = 2 * STATES_PER_S
@@ -66,7 +66,17 @@ class PackedRuntime:
         length = min(heard.own + PLAIN_TAIL_STATES, FULL_STATES)
         return spliced(heard.states[: heard.own], self._encoder.silence, TAIL_FROM, length)
 
-    def decode(self, heard: Sequence[Heard], questions: Sequence[Question], *, beam: int) -> list[Hypothesis]:
+    def decode(
+        self,
+        heard: Sequence[Heard],
+        questions: Sequence[Question],
+        *,
+        beam: int,
+        between: Callable[[], None] = nothing,
+    ) -> list[Hypothesis]:
         """One after the other."""
         with self._stage("decode"):
-            return [self._decoder.decode(one, asked, beam=beam) for one, asked in zip(heard, questions, strict=True)]
+            return [
+                self._decoder.decode(one, asked, beam=beam, between=between)
+                for one, asked in zip(heard, questions, strict=True)
+            ]

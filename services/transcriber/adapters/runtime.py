@@ -14,7 +14,7 @@ from faster_whisper.feature_extractor import FeatureExtractor
 
 from services.transcriber.adapters.onnx_graph import Floats
 from services.transcriber.adapters.resampling import WHISPER_HZ, Samples
-from services.transcriber.domain.recognition import Quality
+from services.transcriber.domain.recognition import Quality, nothing
 
 FRAMES_PER_S = 100
 FULL_FRAMES = 3_000
@@ -80,8 +80,15 @@ class Runtime(Protocol):
         """States [n, width] of which each stands for itself."""
         ...
 
-    def decode(self, heard: Sequence[Heard], questions: Sequence[Question], *, beam: int) -> list[Hypothesis]:
-        """The likeliest answer to each."""
+    def decode(
+        self,
+        heard: Sequence[Heard],
+        questions: Sequence[Question],
+        *,
+        beam: int,
+        between: Callable[[], None] = nothing,
+    ) -> list[Hypothesis]:
+        """The likeliest answer to each. ``between`` is called between steps where it can be."""
         ...
 
 

@@ -13,8 +13,8 @@ earlier utterances' own first looks, so that a text depends on the audio within 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -47,6 +47,7 @@ from services.transcriber.domain.recognition import (
     Recognition,
     RecognitionRequest,
     RecognizedWord,
+    nothing,
 )
 
 LONGEST_S = 28.0
@@ -153,50 +154,63 @@ class WhisperEngine:
         """Whether several at once are cheaper, by the runtime."""
         return self._runtime.batches_pay
 
-    def recognize(self, request: RecognitionRequest) -> Recognition:
+    def recognize(self, request: RecognitionRequest, *, between: Callable[[], None] = nothing) -> Recognition:
         """Decode one stretch of speech of at most 28 seconds. Raises Transient when the library fails."""
-        return self.recognize_batch([request])[0]
+        with _transient():
+            return self._again(request, between) if self._heard_again(request) else self._first([request])[0]
 
-    def batch_key(self, request: RecognitionRequest) -> Hashable:
+    def batch_key(self, request: RecognitionRequest) -> Hashable | None:
         """Stretches that the runtime takes together; the prompts of a batch are equally long."""
+        if request.quality is Quality.AGAIN:
+            return None
         length = self._runtime.length_key(request.duration_ms, request.quality) if self._short else 0
         return request.quality, request.words_to_expect(self._hot_words), length
 
     def recognize_batch(self, requests: Sequence[RecognitionRequest]) -> list[Recognition]:
         """Decode stretches of one key together. Raises Transient when the library fails."""
-        try:
-            return self._recognize_batch(requests)
-        except (RuntimeError, ValueError, IndexError, MemoryError) as error:
-            raise Transient(f"decode failed: {type(error).__name__}") from None
+        with _transient():
+            return self._first(requests)
 
-    def _recognize_batch(self, requests: Sequence[RecognitionRequest]) -> list[Recognition]:
+    def _heard_again(self, request: RecognitionRequest) -> bool:
+        return self._short and request.quality is Quality.AGAIN
+
+    def _first(self, requests: Sequence[RecognitionRequest]) -> list[Recognition]:
         if not self._short:
             return [self._full(request) for request in requests]
         looks = self._look(requests)
         for request, look in zip(requests, looks, strict=True):
             if request.quality is Quality.FINAL:
                 self._alone.put(request, look.decode)
-        return [self._trusted(request, look) for request, look in zip(requests, looks, strict=True)]
+        return [self._weighed(request, look) for request, look in zip(requests, looks, strict=True)]
 
-    def _trusted(self, request: RecognitionRequest, look: _Look) -> Recognition:
-        """What was heard, once it deserves trust: a final in doubt is heard again.
-
-        A partial is left out instead: the next one follows soon.
-        """
+    def _weighed(self, request: RecognitionRequest, look: _Look) -> Recognition:
+        """What was heard, and whether a final stands; a partial that deserves no trust is left out."""
         believed = not _suspicious(look.decode, request)
-        if request.quality is Quality.PARTIAL:
-            return self._recognition(look, request) if believed else Recognition()
-        if believed and look.decode.score >= SURE[_size(look)]:
-            return self._recognition(look, request)
-        in_context = self._in_context(request, look) if _worth_knowing(look.decode, request) else None
+        doubtful = request.quality is Quality.FINAL and not (believed and look.decode.score >= SURE[_size(look)])
+        if not believed:
+            return Recognition(doubtful=doubtful)
+        return self._recognition(look, request, doubtful=doubtful)
+
+    def _again(self, request: RecognitionRequest, between: Callable[[], None]) -> Recognition:
+        """A final that was in doubt: with more to go by, or with more care."""
+        request = replace(request, quality=Quality.FINAL)
+        (heard,) = self._hear([request])
+        (tongue,) = self._tongues([heard], [request])
+        look = _Look(heard, self._alone.get(request, partial(self._greedy, heard, request, tongue)), tongue)
+        between()
+        in_context = self._in_context(request, look, between) if _worth_knowing(look.decode, request) else None
         if in_context is not None:
             return self._recognition(in_context, request, second_look=True)
-        (decode,) = self._generate([look.heard], [request], [look.tongue], beam=BEAM)
+        (decode,) = self._generate([heard], [request], [tongue], beam=BEAM, between=between)
         if _suspicious(decode, request):
             return self._full(request)
         return self._recognition(replace(look, decode=decode), request)
 
-    def _in_context(self, request: RecognitionRequest, look: _Look) -> _Look | None:
+    def _greedy(self, heard: Heard, request: RecognitionRequest, tongue: _Tongue) -> Hypothesis:
+        (decode,) = self._generate([heard], [request], [tongue], beam=1)
+        return decode
+
+    def _in_context(self, request: RecognitionRequest, look: _Look, between: Callable[[], None]) -> _Look | None:
         """Heard again behind what the same speaker said before, whose words are given; None where that tells nothing.
 
         The words' times and the look's own doubts stay those of the utterance alone.
@@ -214,7 +228,8 @@ class WhisperEngine:
         if not before or len(whole) > LONGEST_S * WHISPER_HZ or told > MOST_TOKENS - PROMPT_TOKENS:
             return None
         heard = self._runtime.hear([whole], Quality.FINAL)
-        (decode,) = self._generate(heard, [request], [look.tongue], beam=BEAM, prefix=prefix)
+        between()
+        (decode,) = self._generate(heard, [request], [look.tongue], beam=BEAM, prefix=prefix, between=between)
         decode = replace(decode, score=look.decode.score, no_speech=look.decode.no_speech)
         if not decode.tokens or _suspicious(decode, request) or echoes(decode.tokens, prefix):
             return None
@@ -234,12 +249,15 @@ class WhisperEngine:
 
     def _look(self, requests: Sequence[RecognitionRequest], *, full: bool = False) -> list[_Look]:
         """Each by itself: greedily, or where it is the last word on it by beam search."""
-        with self._stage("front"):
-            samples = [to_whisper_rate(request.pcm16, request.rate_hz) for request in requests]
-        heard = self._runtime.hear(samples, requests[0].quality, full=full)
+        heard = self._hear(requests, full=full)
         tongues = self._tongues(heard, requests)
         decodes = self._generate(heard, requests, tongues, beam=BEAM if full else 1)
         return [_Look(*look) for look in zip(heard, decodes, tongues, strict=True)]
+
+    def _hear(self, requests: Sequence[RecognitionRequest], *, full: bool = False) -> list[Heard]:
+        with self._stage("front"):
+            samples = [to_whisper_rate(request.pcm16, request.rate_hz) for request in requests]
+        return self._runtime.hear(samples, requests[0].quality, full=full)
 
     def _tongues(self, heard: Sequence[Heard], requests: Sequence[RecognitionRequest]) -> list[_Tongue]:
         """The language of each, which is heard where it is neither known nor the only one."""
@@ -269,6 +287,7 @@ class WhisperEngine:
         *,
         beam: int,
         prefix: Sequence[int] = (),
+        between: Callable[[], None] = nothing,
     ) -> list[Hypothesis]:
         """Answers; a draft is only for partials: a final is to depend on its audio alone, to the last rounding."""
         context = self._context(requests[0])
@@ -280,13 +299,21 @@ class WhisperEngine:
             )
             for request, tongue in zip(requests, tongues, strict=True)
         ]
-        return self._runtime.decode(heard, questions, beam=beam)
+        return self._runtime.decode(heard, questions, beam=beam, between=between)
 
     def _recognition(
-        self, look: _Look, request: RecognitionRequest, *, second_look: bool = False, full_window: bool = False
+        self,
+        look: _Look,
+        request: RecognitionRequest,
+        *,
+        doubtful: bool = False,
+        second_look: bool = False,
+        full_window: bool = False,
     ) -> Recognition:
+        estimated = doubtful or request.quality is Quality.PARTIAL
         return Recognition(
-            words=self._words(look, request),
+            words=self._words(look, request, estimated=estimated),
+            doubtful=doubtful,
             no_speech=look.decode.no_speech,
             mean_log_probability=look.decode.score,
             second_look=second_look,
@@ -296,17 +323,25 @@ class WhisperEngine:
             tokens=look.decode.tokens,
         )
 
-    def _words(self, look: _Look, request: RecognitionRequest) -> tuple[RecognizedWord, ...]:
+    def _words(self, look: _Look, request: RecognitionRequest, *, estimated: bool) -> tuple[RecognizedWord, ...]:
         tokenizer, tokens = self._in(look.tongue.language), list(look.decode.tokens)
         if not tokens:
             return ()
-        if request.quality is Quality.PARTIAL:
+        if estimated:
             return spread_words(tokenizer, tokens, request.duration_ms, float(np.exp(look.decode.score)))
         frames = max(2, request.duration_ms * FRAMES_PER_S // 1000)
         with self._stage("align"):
             view = ctranslate2.StorageView.from_array(self._runtime.plain(look.heard)[np.newaxis])
             aligned = self._model.align(view, tokenizer.sot_sequence, [tokens], frames)[0]
         return aligned_words(tokenizer, tokens, aligned, request.duration_ms)
+
+
+@contextmanager
+def _transient() -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, ValueError, IndexError, MemoryError) as error:
+        raise Transient(f"decode failed: {type(error).__name__}") from None
 
 
 def _size(look: _Look) -> str:

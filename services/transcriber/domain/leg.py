@@ -178,14 +178,12 @@ class LegStream:
             if recognition is not None and spoken is self._open:
                 self._revise(spoken, recognition, job, wall_ms, out)
             return out
-        if job.kind is Kind.SPECULATIVE and spoken.speculated_ms != job.end_ms:
+        if spoken.decoded_to_ms != job.end_ms:
             return out
         if recognition is None:
             self._retry(spoken, job, out)
         else:
-            spoken.final, spoken.decoded_wall_ms = recognition, wall_ms
-            if spoken is self._open:
-                self._revise(spoken, recognition, job, wall_ms, out)
+            self._decoded(spoken, recognition, job, wall_ms, out)
         self._drain(out)
         self._settle(out)
         return out
@@ -274,7 +272,6 @@ class LegStream:
             language=self._speech.language,
             speech=self._speech.expected,
             draft=spoken.tokens,
-            before=tuple(said.pcm16 for said in spoken.before),
         )
 
     def _partial(self, step_ms: int | None, out: list[Effect]) -> None:
@@ -299,7 +296,7 @@ class LegStream:
 
     def _resume(self, out: list[Effect]) -> None:
         if self._open is not None:
-            self._open.speculated_ms = self._open.final = None
+            self._open.speculated_ms = self._open.doubted = self._open.final = None
             out.append(CancelDecode(self._open.utterance_id))
 
     def _drop(self, out: list[Effect]) -> None:
@@ -326,7 +323,7 @@ class LegStream:
         self._closed.append(spoken)
         self._tell(spoken, Closed(spoken.utterance_id, spoken.start_ms), out)
         if decoded_ms is None:
-            spoken.speculated_ms = spoken.final = None
+            spoken.speculated_ms = spoken.doubted = spoken.final = None
             out.append(CancelDecode(spoken.utterance_id))
             out.append(self._job(spoken, Kind.FINAL, ended.end_ms))
         self._drain(out)
@@ -347,12 +344,25 @@ class LegStream:
     def _retry(self, spoken: Spoken, job: DecodeJob, out: list[Effect]) -> None:
         spoken.attempts += 1
         if spoken.attempts < DECODE_ATTEMPTS:
-            out.append(replace(job, kind=Kind.FINAL if spoken.ended else job.kind))
+            out.append(replace(job, kind=Kind.FINAL if spoken.ended and job.kind is Kind.SPECULATIVE else job.kind))
         elif spoken.ended is not None:
             self._counts = replace(self._counts, failed=True)
-            spoken.final = Recognition()
+            spoken.final = spoken.doubted or Recognition()
         else:
             spoken.speculated_ms = None
+
+    def _decoded(
+        self, spoken: Spoken, recognition: Recognition, job: DecodeJob, wall_ms: int, out: list[Effect]
+    ) -> None:
+        """Keep what is to be the final, or have it heard again."""
+        spoken.decoded_wall_ms = wall_ms
+        if recognition.doubtful:
+            spoken.doubted = recognition
+            out.append(replace(job, kind=Kind.AGAIN, before=tuple(said.pcm16 for said in spoken.before)))
+        else:
+            spoken.final = recognition
+        if spoken is self._open:
+            self._revise(spoken, recognition, job, wall_ms, out)
 
     def _find(self, utterance_id: str) -> Spoken | None:
         candidates = (self._open, *self._closed)

@@ -6,17 +6,18 @@ it answers are milliseconds from the first sample it was given.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 
 class Quality(StrEnum):
-    """How much care a decode is worth: a partial is soon replaced, a final is kept."""
+    """How much care a decode is worth: a partial is soon replaced, a final is kept, one in doubt is heard again."""
 
     PARTIAL = "partial"
     FINAL = "final"
+    AGAIN = "again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +27,8 @@ class RecognitionRequest:
     ``language`` is the leg's where it is known (ISO 639-1), empty where the engine is to find out; then ``languages``
     are those it may be, none where the engine's own are meant. ``hot_words`` are names and terms to expect, None where
     the engine's own are meant. ``before`` is what the same speaker said before, utterance by utterance, the oldest
-    first: an engine may listen to it to understand this one. ``draft`` are an earlier answer's ``tokens`` for less of
-    the same speech: they may make a partial cheaper.
+    first: an engine that hears this one ``AGAIN`` may listen to it. ``draft`` are an earlier answer's ``tokens`` for
+    less of the same speech: they may make a partial cheaper.
     """
 
     pcm16: bytes
@@ -63,13 +64,15 @@ class RecognizedWord:
 class Recognition:
     """What was heard. ``no_speech`` is the model's probability that nobody spoke.
 
-    The word times of a partial are estimates; those of a final come from the model. ``language`` is the one decoded in,
+    Where a final is ``doubtful``, the engine is to be asked ``AGAIN``. The word times of a partial and of what is in
+    doubt are estimates; those of a final come from the model. ``language`` is the one decoded in,
     ``language_probability`` what the engine gave it, 0 where it was told. ``tokens`` are the engine's own terms.
     """
 
     words: tuple[RecognizedWord, ...] = ()
     no_speech: float = 0.0
     mean_log_probability: float = 0.0
+    doubtful: bool = False
     second_look: bool = False
     full_window: bool = False
     language: str = "en"
@@ -91,6 +94,10 @@ class EngineIdentity:
     version: str
 
 
+def nothing() -> None:
+    """There is nothing else to do."""
+
+
 class Recognizer(Protocol):
     """Speech to words. ``recognize`` may be called from several threads at once.
 
@@ -102,8 +109,8 @@ class Recognizer(Protocol):
         """Name, model and version of what decodes."""
         ...
 
-    def recognize(self, request: RecognitionRequest) -> Recognition:
-        """Decode one stretch of speech."""
+    def recognize(self, request: RecognitionRequest, *, between: Callable[[], None] = nothing) -> Recognition:
+        """Decode one stretch of speech. ``between`` is called now and then where that takes long; may raise."""
         ...
 
 
@@ -119,8 +126,8 @@ class BatchRecognizer(Recognizer, Protocol):
         """Whether several at once are cheaper, as the engine is set."""
         ...
 
-    def batch_key(self, request: RecognitionRequest) -> Hashable:
-        """Requests with equal keys may share a batch."""
+    def batch_key(self, request: RecognitionRequest) -> Hashable | None:
+        """Requests with equal keys may share a batch, those with None do not."""
         ...
 
     def recognize_batch(self, requests: Sequence[RecognitionRequest]) -> list[Recognition]:

@@ -35,6 +35,8 @@ class Spoken:
     partial_end_ms: int = 0
     partial_pending: bool = False
     speculated_ms: int | None = None
+    doubted: Recognition | None = None
+    """What its final would be if it could not be heard again."""
     final: Recognition | None = None
     ended: Ended | None = None
     heard_ms: int = 0
@@ -48,6 +50,13 @@ class Spoken:
     tokens: tuple[int, ...] = ()
     """What the engine heard of it last."""
     language: str = "en"
+
+    @property
+    def decoded_to_ms(self) -> int | None:
+        """The end of the audio that its final is made from, as far as that is known."""
+        if self.speculated_ms is not None:
+            return self.speculated_ms
+        return self.ended.end_ms if self.ended else None
 
     @property
     def needed_from(self) -> Foothold:

@@ -24,6 +24,7 @@ import structlog
 from services.transcriber.adapters.resampling import to_whisper_rate
 from services.transcriber.adapters.whisper_engine import WhisperEngine
 from services.transcriber.config import TranscriberSettings
+from services.transcriber.domain.scheduling import Kind
 from services.transcriber.domain.secret import Secret
 from tests.bench.asr import peers
 from tests.bench.asr.engines import MODELS, load_engine, missing, offline
@@ -139,8 +140,7 @@ def _streaming(engine: WhisperEngine, stages: Stages, found: Sequence[Call]) -> 
         "cpu_s_per_leg_s": round(sum(run.busy_s for run in runs) / leg_s, 4),
         "cpu_s_per_leg_s_by_stage": {name: round(spent / leg_s, 5) for name, spent in sorted(stages.cpu_s.items())},
         "decodes_per_leg_minute": {
-            kind: round(60 * sum(run.pool.decodes[kind] for run in runs) / leg_s, 2)
-            for kind in ("partial", "speculative", "final")
+            kind.value: round(60 * sum(run.pool.decodes[kind.value] for run in runs) / leg_s, 2) for kind in Kind
         },
         "full_windows": sum(run.pool.full_windows for run in runs),
     }

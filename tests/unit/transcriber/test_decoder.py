@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import pytest
 
 from services.chassis.errors import Fatal, Transient
 from services.transcriber.adapters.decode_pool import Decoder
-from services.transcriber.domain.recognition import EngineIdentity, Quality, Recognition, RecognitionRequest
+from services.transcriber.domain.recognition import EngineIdentity, Quality, Recognition, RecognitionRequest, nothing
 from services.transcriber.domain.scheduling import DecodeJob, DecodeQueue, Kind
 
 BAD = b"\x01\x00"
@@ -27,7 +27,7 @@ class Batching:
     def batch_key(self, request: RecognitionRequest) -> Hashable:
         return request.quality
 
-    def recognize(self, request: RecognitionRequest) -> Recognition:
+    def recognize(self, request: RecognitionRequest, *, between: Callable[[], None] = nothing) -> Recognition:
         return self.recognize_batch([request])[0]
 
     def recognize_batch(self, requests: Sequence[RecognitionRequest]) -> list[Recognition]:
@@ -42,7 +42,7 @@ class OneByOne:
 
     identity = EngineIdentity("one", "none", "1")
 
-    def recognize(self, request: RecognitionRequest) -> Recognition:
+    def recognize(self, request: RecognitionRequest, *, between: Callable[[], None] = nothing) -> Recognition:
         return Recognition()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -16,7 +17,7 @@ from services.transcriber.domain.endpointing import Anchor
 from services.transcriber.domain.leg_speech import LegSpeech
 from services.transcriber.domain.progress import PartitionMarks, read_note
 from services.transcriber.domain.queues import Speech
-from services.transcriber.domain.recognition import Quality, Recognition, RecognitionRequest
+from services.transcriber.domain.recognition import Quality, Recognition, RecognitionRequest, nothing
 from services.transcriber.domain.said_before import REACH_MS, Said, SaidBefore
 from services.transcriber.domain.transcript import Foothold, LegMark, LegStatus, Transcript
 from tests.unit.transcriber.scripted_speech import (
@@ -194,6 +195,13 @@ def test_a_decode_that_fails_twice_fails_the_leg_but_not_its_other_words() -> No
     assert session.finished[0].status is LegStatus.FAILED
 
 
+def test_words_in_doubt_stay_where_they_cannot_be_heard_again() -> None:
+    deaf = Mindful(TALK.words, lambda request: Transient("no") if request.quality is Quality.AGAIN else None)
+    session = Session(deaf).hear(chunks_of(TALK.pcm16(), [200]))
+    assert session.said == Session(ScriptedEngine(TALK.words)).hear(chunks_of(TALK.pcm16(), [200])).said
+    assert session.finished[0].status is LegStatus.FAILED
+
+
 def test_partials_can_be_left_out() -> None:
     session = Session(ScriptedEngine(TALK.words)).hear(chunks_of(TALK.pcm16(), [200]), step_ms=None)
     assert len(session.finals) == 4
@@ -232,10 +240,12 @@ def _patchy(script: Script, sizes_ms: list[int], holes: list[tuple[int, int]]) -
 
 
 class Mindful(ScriptedEngine):
-    """Says with each word what it was told of before."""
+    """In doubt at first; says then with each word what it was told of before."""
 
-    def recognize(self, request: RecognitionRequest) -> Recognition:
+    def recognize(self, request: RecognitionRequest, *, between: Callable[[], None] = nothing) -> Recognition:
         heard = super().recognize(request)
+        if request.quality is Quality.FINAL:
+            return replace(heard, doubtful=True)
         before = "".join(f"<{zlib.crc32(pcm16):x}>" for pcm16 in request.before)
         return replace(heard, words=tuple(replace(word, text=word.text + before) for word in heard.words))
 
@@ -285,11 +295,11 @@ def read_mark(mark: LegMark) -> LegMark:
     return read_note(marks.note()[0]).get(IDENTITY.leg_id) or LegMark()
 
 
-def test_each_final_is_heard_behind_what_was_said_within_reach_and_no_more() -> None:
+def test_each_final_in_doubt_is_heard_behind_what_was_said_within_reach_and_no_more() -> None:
     script = Script().pause(500).say("one two three", word_ms=1_000).pause(700).say("four five", word_ms=1_000)
     script.pause(700).say("six", word_ms=8_000).pause(31_000).say("seven").pause(900).say("eight").pause(900)
-    session = _play(script, [200])
-    finals = {r.pcm16: r for r in session.engine.requests if r.quality is Quality.FINAL}
+    session = Session(Mindful(script.words)).hear(chunks_of(script.pcm16(), [200]))
+    finals = {r.pcm16: r for r in session.engine.requests if r.quality is Quality.AGAIN}
     heard = {session.engine.recognize(replace(r, before=())).text: pcm16 for pcm16, r in finals.items()}
     before = {text: finals[pcm16].before for text, pcm16 in heard.items()}
     assert before["one two three"] == ()
@@ -319,12 +329,14 @@ def test_a_successor_decodes_nothing_that_is_published() -> None:
     assert needed is not None
     assert needed < len(chunks) - 10  # what is published is heard once more
     script.say("but what is new").pause(900)
-    successor = Session(ScriptedEngine(script.words), mark=mark)
+    successor = Session(Mindful(script.words), mark=mark)
     successor.hear(chunks_of(script.pcm16(), [200])[needed:])
-    assert successor.said == ["but what is new"]
+    assert [said.split("<")[0] for said in successor.said] == ["but"]
     assert successor.finished[0].mark.words == len(script.words)
-    (request,) = (r for r in successor.engine.requests if r.quality is Quality.FINAL)
-    assert len(request.before) == 2
+    (first_look,) = (r for r in successor.engine.requests if r.quality is Quality.FINAL)
+    (again,) = (r for r in successor.engine.requests if r.quality is Quality.AGAIN)
+    assert again.pcm16 == first_look.pcm16
+    assert len(again.before) == 2
 
 
 def _told(transcript: Transcript) -> tuple[object, ...]:
@@ -339,7 +351,7 @@ def _renumbered(script: Script, from_word: int) -> bytes:
 class Polyglot(ScriptedEngine):
     """Hears French in what is long, English in what is short, unless it is told."""
 
-    def recognize(self, request: RecognitionRequest) -> Recognition:
+    def recognize(self, request: RecognitionRequest, *, between: Callable[[], None] = nothing) -> Recognition:
         heard = super().recognize(request)
         guess = "fr" if request.duration_ms > 2_000 else "en"
         return replace(heard, language=request.language or guess, language_probability=0.0 if request.language else 0.9)

@@ -23,7 +23,7 @@ from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.domain.endpointing import EndpointRules
 from services.transcriber.domain.recognition import Quality, Recognition, RecognitionRequest
 from services.transcriber.domain.scheduling import DecodeJob
-from tests.unit.transcriber.scripted_speech import LoudnessDetector, QueuedPool, Script, ScriptedEngine
+from tests.unit.transcriber.scripted_speech import DoubtingEngine, LoudnessDetector, QueuedPool, Script, ScriptedEngine
 from tests.unit.transcriber.test_chunk_handler import TOPIC, messages
 
 AGENT, CUSTOMER = "p-1~00000001", "p-2~00000002"
@@ -77,7 +77,7 @@ class Life:
 
     def __init__(self, words: Sequence[str], chance: Chance, note: str = "") -> None:
         self.publisher = FakePublisher()
-        self.pool = LatePool(ScriptedEngine(words), chance)
+        self.pool = LatePool(DoubtingEngine(words), chance)
         clock = FakeClock()
         self.handler = ChunkHandler(
             detectors=lambda rate_hz: LoudnessDetector(), pool=self.pool, publisher=self.publisher,
@@ -233,11 +233,12 @@ def test_a_final_does_not_depend_on_where_a_worker_died(played: tuple[list[Incom
 def test_what_is_decoded_again_is_decoded_behind_the_same_audio(played: tuple[list[Incoming], list[str]]) -> None:
     log, words = played
 
-    def asked(deaths: Sequence[int]) -> set[tuple[bytes, tuple[bytes, ...]]]:
+    def asked(deaths: Sequence[int]) -> set[tuple[Quality, bytes, tuple[bytes, ...]]]:
         requests = [r for life in lives(log, words, deaths=deaths) for r in life.pool.engine.requests]
-        return {(r.pcm16, r.before) for r in requests if r.quality is Quality.FINAL}
+        return {(r.quality, r.pcm16, r.before) for r in requests if r.quality is not Quality.PARTIAL}
 
     alive = asked([])
+    assert any(quality is Quality.AGAIN for quality, _, _ in alive)
     for stop in range(1, len(log), 3):
         assert asked([stop]) == alive
 
