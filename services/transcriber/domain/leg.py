@@ -361,7 +361,7 @@ class LegStream:
             out.append(replace(job, kind=Kind.AGAIN, before=tuple(said.pcm16 for said in spoken.before)))
         else:
             spoken.final = recognition
-        if spoken is self._open:
+        if spoken is self._open or recognition.doubtful:
             self._revise(spoken, recognition, job, wall_ms, out)
 
     def _find(self, utterance_id: str) -> Spoken | None:
@@ -380,14 +380,15 @@ class LegStream:
     def _revise(
         self, spoken: Spoken, recognition: Recognition, job: DecodeJob, wall_ms: int, out: list[Effect]
     ) -> None:
-        # What was said before tells what may be shown.
-        if self._closed or spoken.start_ms <= self._out_ms or self._ghost(spoken, recognition):
+        if spoken.start_ms <= self._out_ms or self._ghost(spoken, recognition):
             return
+        # What was said before tells what may be shown; while that is not known, anything may have been announced.
+        unknown = recognition.doubtful or (bool(self._closed) and self._closed[0] is not spoken)
         spoken.language = recognition.language
         safe = self._redaction.partial(
             self._timed(spoken, recognition),
             self._questions.open_to(),
-            wary_ms=self._questions.wary_ms,
+            wary_ms=spoken.start_ms if unknown else self._questions.wary_ms,
             language=recognition.language,
         )
         if safe.words and safe.text != spoken.shown:

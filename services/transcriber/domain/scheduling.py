@@ -22,7 +22,7 @@ class Kind(StrEnum):
     AGAIN = "again"
 
 
-DEADLINE_MS = {Kind.FINAL: 300, Kind.SPECULATIVE: 350, Kind.PARTIAL: 600, Kind.AGAIN: 1_500}
+DEADLINE_MS = {Kind.FINAL: 300, Kind.SPECULATIVE: 350, Kind.PARTIAL: 600, Kind.AGAIN: 900}
 QUALITY = {
     Kind.PARTIAL: Quality.PARTIAL,
     Kind.SPECULATIVE: Quality.FINAL,

@@ -120,12 +120,13 @@ class ScriptedEngine:
 
 
 class DoubtingEngine(ScriptedEngine):
-    """Has words in the wrong order at first, and knows it; which ones depends on the audio."""
+    """Hears at first but the numbers of some, which depends on their audio, and knows it."""
 
     def recognize(self, request: RecognitionRequest, *, between: Callable[[], None] = nothing) -> Recognition:
         heard = super().recognize(request)
         if request.quality is Quality.FINAL and crc32(request.pcm16) % 3:
-            return replace(heard, words=heard.words[::-1], doubtful=True)
+            words = tuple(w if w.text.isdecimal() else replace(w, text="mm") for w in heard.words)
+            return replace(heard, words=words, doubtful=True)
         return heard
 
 

@@ -19,6 +19,7 @@ from services.transcriber.domain.progress import PartitionMarks, read_note
 from services.transcriber.domain.queues import Speech
 from services.transcriber.domain.recognition import Quality, Recognition, RecognitionRequest, nothing
 from services.transcriber.domain.said_before import REACH_MS, Said, SaidBefore
+from services.transcriber.domain.scheduling import DecodeJob, Kind
 from services.transcriber.domain.transcript import Foothold, LegMark, LegStatus, Transcript
 from tests.unit.transcriber.scripted_speech import (
     IDENTITY,
@@ -200,6 +201,21 @@ def test_words_in_doubt_stay_where_they_cannot_be_heard_again() -> None:
     session = Session(deaf).hear(chunks_of(TALK.pcm16(), [200]))
     assert session.said == Session(ScriptedEngine(TALK.words)).hear(chunks_of(TALK.pcm16(), [200])).said
     assert session.finished[0].status is LegStatus.FAILED
+
+
+def test_no_number_is_shown_while_what_was_said_before_it_is_not_known() -> None:
+    script = Script().pause(500).say("i am going to give you now my card").pause(900)
+    script.say("number is 4111 okay then what else do you need from me", word_ms=400).pause(900)
+    session = Session(ScriptedEngine(script.words))
+    shown: list[str] = []
+    for chunk in chunks_of(script.pcm16(), [200], end=False):
+        for effect in session.leg.on_chunk(chunk, step_ms=1_000):
+            if isinstance(effect, DecodeJob) and effect.kind is Kind.PARTIAL:
+                recognition = session.engine.recognize(effect.request())
+                partials = session.leg.on_decoded(effect, recognition, wall_ms=0)
+                shown += [partial.safe.text for partial in partials if isinstance(partial, Transcript)]
+    assert "number is" in shown
+    assert not any("4111" in text for text in shown)
 
 
 def test_partials_can_be_left_out() -> None:

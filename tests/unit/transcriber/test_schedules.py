@@ -282,7 +282,8 @@ _agents = st.sampled_from(
 _customers = st.sampled_from(
     ["it is 411111", "1111 111111", "73902812 thanks", "my card", "number is 5425", "2334", "my name is John Smith",
      "at gmail dot com", "john at", "march fourteenth", "1984", "um", "12 1984 okay then", "my order", "number 4 7 1 1",
-     "1234", "in order", "order 123 45 6789", "yes", "and the social", "DE89", "3704 0044 0532", "with savings"]
+     "1234", "in order", "order 123 45 6789", "yes", "and the social", "DE89", "3704 0044 0532", "with savings",
+     "number is 4111 okay then what else"]
 )  # fmt: skip
 _pauses = st.sampled_from([-2_500, -900, -200, 100, 300, 700, 1_300, 2_900, 3_600, 4_300, 6_000])
 _turns = st.lists(
@@ -316,7 +317,7 @@ def test_no_schedule_changes_what_is_published(
     longest=st.sampled_from([0, 3, 10, 30]),
     deaths=st.lists(st.floats(0.0, 1.0), max_size=2),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_no_partial_shows_a_number_that_the_final_hides(
     turns: list[tuple[str, int, str]], seed: int, longest: int, deaths: list[float]
 ) -> None:
