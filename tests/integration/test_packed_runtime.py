@@ -14,13 +14,13 @@ import pytest
 import soundfile
 
 from services.transcriber.adapters.ctranslate2_weights import openai_state, read_variables
-from services.transcriber.adapters.encoder_graph import encoder_graph
 from services.transcriber.adapters.onnx_graph import BLOCK, Floats, Graph, rounded_blocks, session, sums_signed
 from services.transcriber.adapters.packed_decoder import PackedDecoder
+from services.transcriber.adapters.packed_encoder import PackedEncoder
 from services.transcriber.adapters.packed_runtime import PAD_S, PackedRuntime
 from services.transcriber.adapters.resampling import WHISPER_HZ, to_whisper_rate
 from services.transcriber.adapters.runtime import FULL_FRAMES, STATES_PER_S, Front, Question, even_frames
-from services.transcriber.adapters.silence_tail import TAIL_FROM
+from services.transcriber.adapters.silence_tail import TAIL_FROM, clips
 from services.transcriber.adapters.weights import model_folder
 from services.transcriber.adapters.whisper_engine import WhisperEngine
 from services.transcriber.domain.recognition import Quality, Recognition, RecognitionRequest
@@ -67,7 +67,6 @@ def _heard(engine: WhisperEngine, pcm16: bytes, quality: Quality) -> Recognition
 def test_hears_what_ctranslate2_hears(make_engine, turns: list[bytes], quality: Quality) -> None:
     """But for roundings: both are in 8 bits, cut differently."""
     own, theirs = make_engine("onnxruntime"), make_engine("ctranslate2")
-    assert own.batches_pay != theirs.batches_pay
     pairs = [(_heard(own, turn, quality), _heard(theirs, turn, quality)) for turn in turns]
     ours_text, their_text = (" ".join(pair[side].text for pair in pairs) for side in (0, 1))
     assert len(their_text.split()) > 50
@@ -91,25 +90,25 @@ def test_a_short_window_sees_the_silence_of_the_full_one(
 ) -> None:
     """Its states are far nearer to the full window's than those of a window that ends with the speech."""
     seen, unseen, front = [], [], Front(80, lambda _: nullcontext())
-    blind = session(encoder_graph(openai_state(read_variables(folder / "model.bin"))))
+    encoder = PackedEncoder(openai_state(read_variables(folder / "model.bin")), [front.mel(clips()[0], FULL_FRAMES)])
     for turn in turns:
         samples = to_whisper_rate(turn, HZ)
         spoken = len(samples) * STATES_PER_S // WHISPER_HZ
-        (full,), (short,) = (runtime.hear([samples], Quality.PARTIAL, full=whole) for whole in (True, False))
+        (full,), (short,) = (runtime.hear([samples], [Quality.PARTIAL], full=whole) for whole in (True, False))
         assert (full.own, short.own) == (
             FULL_FRAMES // 2,
             even_frames(len(samples) / WHISPER_HZ + PAD_S[Quality.PARTIAL]) // 2,
         )
         assert np.exp(short.weight).sum() == pytest.approx(FULL_FRAMES // 2, rel=1e-4)
-        (alone,) = blind.run(None, _without_a_tail(front.mel(samples, 2 * short.own)))
+        alone, _ = encoder.alone(front.mel(samples, 2 * short.own))
         seen.append(_apart(short.states[:spoken], full.states[:spoken]))
-        unseen.append(_apart(alone[0, :spoken], full.states[:spoken]))
+        unseen.append(_apart(alone[:spoken], full.states[:spoken]))
     assert float(np.median(seen)) < 0.15
     assert float(np.median(seen)) < 0.5 * float(np.median(unseen))
 
 
 def test_the_tail_that_stands_for_itself_is_silence_at_its_own_positions(runtime: PackedRuntime) -> None:
-    (heard,) = runtime.hear([np.zeros(2 * WHISPER_HZ, dtype=np.float32)], Quality.FINAL)
+    (heard,) = runtime.hear([np.zeros(2 * WHISPER_HZ, dtype=np.float32)], [Quality.FINAL])
     plain = runtime.plain(heard)
     assert (plain[: heard.own] == heard.states[: heard.own]).all()
     assert len(plain) > heard.own
@@ -124,7 +123,7 @@ def test_a_draft_changes_hardly_more_than_the_cost(runtime: PackedRuntime, turns
     """
     limit, same = 60, []
     for turn in turns:
-        heard = runtime.hear([to_whisper_rate(turn, HZ)], Quality.PARTIAL)
+        heard = runtime.hear([to_whisper_rate(turn, HZ)], [Quality.PARTIAL])
         (plain,) = runtime.decode(heard, [Question(PROMPT, limit)], beam=1)
         tokens = plain.tokens
         if len(tokens) < 4:
@@ -165,12 +164,6 @@ def test_large_sums_of_a_product_are_whole(signed: bool) -> None:
     graph.node("Identity", [graph.by_rows(graph.rounded("x"), ones, signed=signed)], "y")
     (found,) = session(graph.model({"x": ["rows", 1_536]}, ["y"])).run(None, {"x": ones})
     assert found == pytest.approx(1_536, rel=1e-5)
-
-
-def _without_a_tail(mel: Floats) -> dict[str, Floats]:
-    none = np.zeros((1, 0, 384), dtype=np.float32)
-    tails = {f"tail_{part}{layer}": none for part in "kv" for layer in range(4)}
-    return {"mel": mel, "tail_weight": np.zeros(0, dtype=np.float32)} | tails
 
 
 def _apart(some: Floats, others: Floats) -> float:

@@ -51,19 +51,22 @@ class CTranslate2Runtime:
         self._stage = stage
         self._tail = mean_tail(lambda samples: self._encode(samples, FULL_FRAMES))
 
-    @property
-    def batches_pay(self) -> bool:
-        """They do."""
-        return True
-
-    def length_key(self, duration_ms: int, quality: Quality) -> Hashable:
-        """Partials go together, and finals of one length."""
+    def batch_key(self, duration_ms: int, quality: Quality, expected: str) -> Hashable:
+        """Partials go together, and finals of one length; their prompts are equally long."""
         if quality is Quality.PARTIAL:
-            return 0
-        return _final_states(_own_frames(duration_ms / 1000, quality) // 2)
+            return quality, expected
+        return quality, expected, _final_states(_own_frames(duration_ms / 1000, quality) // 2)
 
-    def hear(self, samples: Sequence[Samples], quality: Quality, *, full: bool = False) -> list[Heard]:
-        """All as long as the longest."""
+    def hear(
+        self,
+        samples: Sequence[Samples],
+        qualities: Sequence[Quality],
+        *,
+        full: bool = False,
+        between: Callable[[], None] = nothing,
+    ) -> list[Heard]:
+        """All as long as the longest, and of one quality."""
+        quality = qualities[0]
         frames = [FULL_FRAMES if full else _own_frames(len(one) / WHISPER_HZ, quality) for one in samples]
         own = [self._encode(one, number) for one, number in zip(samples, frames, strict=True)]
         longest = max(len(states) for states in own)

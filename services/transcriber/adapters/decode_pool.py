@@ -136,7 +136,7 @@ class Decoder:
         """Take ``batch`` at a time from engines that can use it, else one."""
         self._recognizer = recognizer
         self._batched: BatchRecognizer | None = None
-        if isinstance(recognizer, BatchRecognizer) and recognizer.batches_pay and batch > 1:
+        if isinstance(recognizer, BatchRecognizer) and batch > 1:
             self._batched = recognizer
         self._batch = batch
 

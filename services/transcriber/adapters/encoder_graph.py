@@ -1,4 +1,4 @@
-"""Whisper's encoder as an ONNX graph in 8 bits, for windows that end with the speech.
+"""Whisper's encoder as ONNX graphs in 8 bits, one a layer, for windows that end with the speech.
 
 The encoder has learned to run over 30 s, of which most is silence. Here only the speech and a little behind it is
 computed; the rest of the 30 s is there all the same, as keys and values that every layer's attention may look at. They
@@ -20,41 +20,43 @@ from services.transcriber.adapters.onnx_graph import MICROSOFT, Floats, Graph, R
 PARTS = ("query", "key", "value")
 
 
-def encoder_graph(state: Mapping[str, Floats], *, telling: bool = False) -> bytes:
-    """``mel`` [1, mels, frames] (an even number) to ``states`` [1, frames / 2, width], by OpenAI's names.
+def window_graph(state: Mapping[str, Floats]) -> bytes:
+    """``mel`` [1, mels, frames] (an even number) to ``x`` [1, frames / 2, width], by OpenAI's names."""
+    graph = Graph("window")
+    graph.node("Identity", [_convolved(graph, state)], "x")
+    return graph.model({"mel": [1, state["encoder.conv1.weight"].shape[1], "frames"]}, ["x"])
 
-    Further inputs, one of each a layer: ``tail_k0, tail_v0, …`` [1, tail, width], which come behind the states' own
-    keys and values, and for all ``tail_weight`` [tail], the logarithm of what each counts for. A ``telling`` graph also
-    answers with its own, ``k0, v0, …``.
+
+def layer_graph(state: Mapping[str, Floats], layer: int) -> bytes:
+    """``before`` [1, n, width] to ``x`` of the same shape, the states behind the last layer; and its own ``k``, ``v``.
+
+    ``tail_k``, ``tail_v`` [1, tail, width] come behind the states' own keys and values, and ``tail_weight`` [tail] is
+    the logarithm of what each of them counts for.
     """
-    graph = Graph("encoder")
-    x = _convolved(graph, state)
-    width, mels = state["encoder.conv1.weight"].shape[:2]
-    layers = layers_of(state, "encoder")
-    own = graph.node("Shape", [x], start=1, end=2)
+    graph, block, width = Graph("layer"), f"encoder.blocks.{layer}", state["encoder.conv1.weight"].shape[0]
+    own = graph.node("Shape", ["before"], start=1, end=2)
     weights = graph.weighted(own, "tail_weight", own)
-    inputs: dict[str, list[int | str]] = {"mel": [1, mels, "frames"], "tail_weight": ["tail"]}
-    outputs = ["states"]
-    for layer in range(layers):
-        block = f"encoder.blocks.{layer}"
-        rounded = graph.rounded(graph.norm(x, state, f"{block}.attn_ln"))
-        query, key, value = (_linear(graph, rounded, state, f"{block}.attn.{part}") for part in PARTS)
-        if telling:
-            outputs += [graph.node("Identity", [key], f"k{layer}"), graph.node("Identity", [value], f"v{layer}")]
-        keys = graph.node("Concat", [key, f"tail_k{layer}"], axis=1)
-        values = graph.node("Concat", [value, f"tail_v{layer}"], axis=1)
-        inputs |= {f"tail_{part}{layer}": [1, "tail", width] for part in ("k", "v")}
-        attended = graph.node(
-            "MultiHeadAttention", [query, keys, values, "", "", weights], domain=MICROSOFT, num_heads=width // HEAD
-        )
-        x = graph.node("Add", [x, _linear(graph, graph.rounded(attended), state, f"{block}.attn.out")])
-        normed = graph.rounded(graph.norm(x, state, f"{block}.mlp_ln"))
-        bias = graph.constant(f"{block}.mlp.0.bias", state[f"{block}.mlp.0.bias"])
-        wide = graph.by_rows(normed, state[f"{block}.mlp.0.weight"])
-        active = graph.rounded(graph.node("BiasGelu", [wide, bias], domain=MICROSOFT))
-        x = graph.node("Add", [x, _linear(graph, active, state, f"{block}.mlp.2")])
-    graph.norm(x, state, "encoder.ln_post", "states")
-    return graph.model(inputs, outputs)
+    rounded = graph.rounded(graph.norm("before", state, f"{block}.attn_ln"))
+    query, key, value = (_linear(graph, rounded, state, f"{block}.attn.{part}") for part in PARTS)
+    keys, values = (
+        graph.node("Concat", [graph.node("Identity", [own], name), f"tail_{name}"], axis=1)
+        for name, own in (("k", key), ("v", value))
+    )
+    attended = graph.node(
+        "MultiHeadAttention", [query, keys, values, "", "", weights], domain=MICROSOFT, num_heads=width // HEAD
+    )
+    x = graph.node("Add", ["before", _linear(graph, graph.rounded(attended), state, f"{block}.attn.out")])
+    normed = graph.rounded(graph.norm(x, state, f"{block}.mlp_ln"))
+    bias = graph.constant(f"{block}.mlp.0.bias", state[f"{block}.mlp.0.bias"])
+    wide = graph.by_rows(normed, state[f"{block}.mlp.0.weight"])
+    active = graph.rounded(graph.node("BiasGelu", [wide, bias], domain=MICROSOFT))
+    last = layer + 1 == layers_of(state, "encoder")
+    x = graph.node("Add", [x, _linear(graph, active, state, f"{block}.mlp.2")], "" if last else "x")
+    if last:
+        graph.norm(x, state, "encoder.ln_post", "x")
+    inputs: dict[str, list[int | str]] = {"before": [1, "n", width], "tail_weight": ["tail"]}
+    inputs |= {f"tail_{name}": [1, "tail", width] for name in ("k", "v")}
+    return graph.model(inputs, ["x", "k", "v"])
 
 
 def _convolved(graph: Graph, state: Mapping[str, Floats]) -> str:

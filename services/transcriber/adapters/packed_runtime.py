@@ -42,23 +42,25 @@ class PackedRuntime:
         self._front = front
         self._stage = stage
 
-    @property
-    def batches_pay(self) -> bool:
-        """They do not: the cost is by the stretch."""
-        return False
+    def batch_key(self, duration_ms: int, quality: Quality, expected: str) -> Hashable:
+        """All are alike."""
+        return ""
 
-    def length_key(self, duration_ms: int, quality: Quality) -> Hashable:
-        """All lengths are alike."""
-        return 0
-
-    def hear(self, samples: Sequence[Samples], quality: Quality, *, full: bool = False) -> list[Heard]:
+    def hear(
+        self,
+        samples: Sequence[Samples],
+        qualities: Sequence[Quality],
+        *,
+        full: bool = False,
+        between: Callable[[], None] = nothing,
+    ) -> list[Heard]:
         """One after the other."""
         out = []
-        for one in samples:
+        for one, quality in zip(samples, qualities, strict=True):
             frames = FULL_FRAMES if full else even_frames(len(one) / WHISPER_HZ + PAD_S[quality])
             mel = self._front.mel(one, frames)
             with self._stage("encode"):
-                out.append(self._encoder.encode(mel))
+                out.append(self._encoder.encode(mel, between=between))
         return out
 
     def plain(self, heard: Heard) -> Floats:

@@ -63,17 +63,19 @@ class Question:
 class Runtime(Protocol):
     """Thread-safe. Raises RuntimeError or ValueError where the library fails."""
 
-    @property
-    def batches_pay(self) -> bool:
-        """Whether several at once are cheaper than one after the other."""
+    def batch_key(self, duration_ms: int, quality: Quality, expected: str) -> Hashable:
+        """Stretches with equal keys may be heard and decoded together; ``expected`` are the words before the prompt."""
         ...
 
-    def length_key(self, duration_ms: int, quality: Quality) -> Hashable:
-        """Stretches with equal keys may be heard together."""
-        ...
-
-    def hear(self, samples: Sequence[Samples], quality: Quality, *, full: bool = False) -> list[Heard]:
-        """States of each stretch, from as short a window as will do, or from the full one."""
+    def hear(
+        self,
+        samples: Sequence[Samples],
+        qualities: Sequence[Quality],
+        *,
+        full: bool = False,
+        between: Callable[[], None] = nothing,
+    ) -> list[Heard]:
+        """States of each stretch, from as short a window as will do, or from the full one; see ``decode``."""
         ...
 
     def plain(self, heard: Heard) -> Floats:

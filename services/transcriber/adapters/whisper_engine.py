@@ -149,22 +149,17 @@ class WhisperEngine:
             self._contexts[hot_words] = known
         return known
 
-    @property
-    def batches_pay(self) -> bool:
-        """Whether several at once are cheaper, by the runtime."""
-        return self._runtime.batches_pay
-
     def recognize(self, request: RecognitionRequest, *, between: Callable[[], None] = nothing) -> Recognition:
         """Decode one stretch of speech of at most 28 seconds. Raises Transient when the library fails."""
         with _transient():
             return self._again(request, between) if self._heard_again(request) else self._first([request])[0]
 
     def batch_key(self, request: RecognitionRequest) -> Hashable | None:
-        """Stretches that the runtime takes together; the prompts of a batch are equally long."""
-        if request.quality is Quality.AGAIN:
+        """Stretches that the runtime takes together; what is heard again or on full windows is so alone."""
+        if request.quality is Quality.AGAIN or not self._short:
             return None
-        length = self._runtime.length_key(request.duration_ms, request.quality) if self._short else 0
-        return request.quality, request.words_to_expect(self._hot_words), length
+        expected = request.words_to_expect(self._hot_words)
+        return self._runtime.batch_key(request.duration_ms, request.quality, expected)
 
     def recognize_batch(self, requests: Sequence[RecognitionRequest]) -> list[Recognition]:
         """Decode stretches of one key together. Raises Transient when the library fails."""
@@ -227,8 +222,7 @@ class WhisperEngine:
         told = len(prefix) + len(self._context(request))
         if not before or len(whole) > LONGEST_S * WHISPER_HZ or told > MOST_TOKENS - PROMPT_TOKENS:
             return None
-        heard = self._runtime.hear([whole], Quality.FINAL)
-        between()
+        heard = self._runtime.hear([whole], [Quality.FINAL], between=between)
         (decode,) = self._generate(heard, [request], [look.tongue], beam=BEAM, prefix=prefix, between=between)
         decode = replace(decode, score=look.decode.score, no_speech=look.decode.no_speech)
         if not decode.tokens or _suspicious(decode, request) or echoes(decode.tokens, prefix):
@@ -257,7 +251,7 @@ class WhisperEngine:
     def _hear(self, requests: Sequence[RecognitionRequest], *, full: bool = False) -> list[Heard]:
         with self._stage("front"):
             samples = [to_whisper_rate(request.pcm16, request.rate_hz) for request in requests]
-        return self._runtime.hear(samples, requests[0].quality, full=full)
+        return self._runtime.hear(samples, [request.quality for request in requests], full=full)
 
     def _tongues(self, heard: Sequence[Heard], requests: Sequence[RecognitionRequest]) -> list[_Tongue]:
         """The language of each, which is heard where it is neither known nor the only one."""
@@ -290,10 +284,14 @@ class WhisperEngine:
         between: Callable[[], None] = nothing,
     ) -> list[Hypothesis]:
         """Answers; a draft is only for partials: a final is to depend on its audio alone, to the last rounding."""
-        context = self._context(requests[0])
         questions = [
             Question(
-                prompt=(*context, *self._in(tongue.language).sot_sequence, self._tokenizer.no_timestamps, *prefix),
+                prompt=(
+                    *self._context(request),
+                    *self._in(tongue.language).sot_sequence,
+                    self._tokenizer.no_timestamps,
+                    *prefix,
+                ),
                 limit=min(token_limit(request.duration_ms) + 1, MOST_TOKENS),
                 draft=request.draft if request.quality is Quality.PARTIAL else (),
             )

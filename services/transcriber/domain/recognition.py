@@ -116,15 +116,10 @@ class Recognizer(Protocol):
 
 @runtime_checkable
 class BatchRecognizer(Recognizer, Protocol):
-    """A ``Recognizer`` for which several decodes at once may be cheaper than one after the other.
+    """A ``Recognizer`` for which several decodes at once are cheaper than one after the other.
 
     What is answered to a request of quality ``final`` does not depend on what it shares a batch with.
     """
-
-    @property
-    def batches_pay(self) -> bool:
-        """Whether several at once are cheaper, as the engine is set."""
-        ...
 
     def batch_key(self, request: RecognitionRequest) -> Hashable | None:
         """Requests with equal keys may share a batch, those with None do not."""

@@ -19,9 +19,8 @@ class Batching:
 
     identity = EngineIdentity("batching", "none", "1")
 
-    def __init__(self, failure: type[Exception] = Transient, *, batches_pay: bool = True) -> None:
+    def __init__(self, failure: type[Exception] = Transient) -> None:
         self.batches: list[int] = []
-        self.batches_pay = batches_pay
         self._failure = failure
 
     def batch_key(self, request: RecognitionRequest) -> Hashable:
@@ -80,14 +79,6 @@ def test_an_engine_without_batches_gets_one_at_a_time() -> None:
     jobs = decoder.take(_queue(_job("a", Kind.FINAL), _job("b", Kind.FINAL)))
     assert [job.utterance_id for job in jobs] == ["a"]
     assert decoder.decode(jobs) == [(jobs[0], Recognition())]
-
-
-def test_an_engine_whose_batches_do_not_pay_gets_one_at_a_time() -> None:
-    engine = Batching(batches_pay=False)
-    decoder = Decoder(engine)
-    queue = _queue(_job("a", Kind.FINAL), _job("b", Kind.FINAL))
-    assert [job.utterance_id for job in decoder.take(queue)] == ["a"]
-    assert [job.utterance_id for job in decoder.take(queue)] == ["b"]
 
 
 def test_one_bad_audio_does_not_spoil_the_others() -> None:
