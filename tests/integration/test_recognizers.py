@@ -74,10 +74,11 @@ def test_a_final_is_the_same_in_any_company(engine: Recognizer) -> None:
         pytest.skip("decodes one at a time")
     alone = _request(PCM16, Quality.FINAL)
     shorter = _request(PCM16[: len(PCM16) // 32 * 16], Quality.FINAL)
-    assert engine.batch_key(alone) == engine.batch_key(_request(PCM16, Quality.FINAL))
-    company = [request for request in (shorter, alone) if engine.batch_key(request) == engine.batch_key(alone)]
+    key = engine.batch_key(alone)
+    assert key == engine.batch_key(_request(PCM16, Quality.FINAL))
+    company = [request for request in (shorter, alone) if key is None or engine.batch_key(request) == key]
     assert engine.recognize_batch([*company, alone])[-1] == engine.recognize(alone)
-    assert engine.batch_key(alone) != engine.batch_key(_request(PCM16, Quality.PARTIAL))
+    assert key is None or key != engine.batch_key(_request(PCM16, Quality.PARTIAL))
 
 
 def test_words_to_expect_and_the_language_are_the_requests_own(engine: Recognizer) -> None:
@@ -89,7 +90,7 @@ def test_words_to_expect_and_the_language_are_the_requests_own(engine: Recognize
     assert [bare(word.text) for word in engine.recognize(expected).words][-7] == "emilie"
     assert engine.recognize(replace(plain, languages=("en",), hot_words="")).words == engine.recognize(plain).words
     assert engine.recognize(replace(plain, languages=("fr",))).language == "fr"
-    if isinstance(engine, BatchRecognizer):
+    if isinstance(engine, BatchRecognizer) and engine.batch_key(plain) is not None:
         assert engine.batch_key(expected) != engine.batch_key(plain)
 
 

@@ -51,7 +51,7 @@ class CTranslate2Runtime:
         self._stage = stage
         self._tail = mean_tail(lambda samples: self._encode(samples, FULL_FRAMES))
 
-    def batch_key(self, duration_ms: int, quality: Quality, expected: str) -> Hashable:
+    def batch_key(self, duration_ms: int, quality: Quality, expected: str) -> Hashable | None:
         """Partials go together, and finals of one length; their prompts are equally long."""
         if quality is Quality.PARTIAL:
             return quality, expected

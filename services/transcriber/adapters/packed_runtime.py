@@ -42,9 +42,9 @@ class PackedRuntime:
         self._front = front
         self._stage = stage
 
-    def batch_key(self, duration_ms: int, quality: Quality, expected: str) -> Hashable:
-        """All are alike."""
-        return ""
+    def batch_key(self, duration_ms: int, quality: Quality, expected: str) -> Hashable | None:
+        """None: the cost is by the stretch."""
+        return None
 
     def hear(
         self,

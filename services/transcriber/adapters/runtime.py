@@ -63,8 +63,8 @@ class Question:
 class Runtime(Protocol):
     """Thread-safe. Raises RuntimeError or ValueError where the library fails."""
 
-    def batch_key(self, duration_ms: int, quality: Quality, expected: str) -> Hashable:
-        """Stretches with equal keys may be heard and decoded together; ``expected`` are the words before the prompt."""
+    def batch_key(self, duration_ms: int, quality: Quality, expected: str) -> Hashable | None:
+        """Stretches with equal keys are cheaper together; ``expected`` are the words before the prompt. None: alone."""
         ...
 
     def hear(
