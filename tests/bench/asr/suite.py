@@ -21,6 +21,7 @@ from typing import Any
 
 import structlog
 
+from services.transcriber.adapters.onnx_graph import sums_signed
 from services.transcriber.adapters.resampling import to_whisper_rate
 from services.transcriber.adapters.whisper_engine import WhisperEngine
 from services.transcriber.config import TranscriberSettings
@@ -59,7 +60,13 @@ def measure() -> dict[str, Any]:
             "leg_seconds": sum(leg.duration_ms for leg in legs_of(found)) // 1000,
             "words": sum(len(leg.text.split()) for leg in legs_of(found)),
         },
-        "machine": {"cpu": _cpu(), "cores_used": 1, "cores": os.cpu_count(), "load_before": os.getloadavg()[0]},
+        "machine": {
+            "cpu": _cpu(),
+            "vnni": sums_signed(),
+            "cores_used": 1,
+            "cores": os.cpu_count(),
+            "load_before": os.getloadavg()[0],
+        },
         "seconds_a_step": seconds,
         "models": {},
         "peers": {},
