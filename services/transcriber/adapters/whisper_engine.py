@@ -5,10 +5,11 @@ learned to see the silence behind the speech. A ``Runtime`` has its own way to s
 our own (``packed_runtime``), else CTranslate2 (``ctranslate2_runtime``). A decode that trips a guard
 (``domain.guards``) is repeated on the full window.
 
-A final is decoded greedily at first, and stands where the model is sure of it. Else it is decoded by beam search behind
-what the same speaker said before, whose audio is encoded with it and whose words are given: so the model knows the
-voice, the line and the subject, as it does where it is given half a minute at once. The words given are those of the
-earlier utterances' own first looks, so that a text depends on the audio within reach alone.
+A final is decoded greedily at first, and stands where the model is sure of it. Else it is in doubt, and is to be asked
+for again (``Quality.AGAIN``). Then it is decoded by beam search behind what the same speaker said before, whose audio
+is encoded with it and whose words are given: so the model knows the voice, the line and the subject, as it does where
+it is given half a minute at once. The words given are those of the earlier utterances' own first looks, so that a text
+depends on the audio within reach alone.
 """
 
 from __future__ import annotations
@@ -152,7 +153,9 @@ class WhisperEngine:
     def recognize(self, request: RecognitionRequest, *, between: Callable[[], None] = nothing) -> Recognition:
         """Decode one stretch of speech of at most 28 seconds. Raises Transient when the library fails."""
         with _transient():
-            return self._again(request, between) if self._heard_again(request) else self._first([request])[0]
+            if self._short and request.quality is Quality.AGAIN:
+                return self._again(request, between)
+            return self._first([request])[0]
 
     def batch_key(self, request: RecognitionRequest) -> Hashable | None:
         """Stretches that the runtime takes together; what is heard again or on full windows is so alone."""
@@ -165,9 +168,6 @@ class WhisperEngine:
         """Decode stretches of one key together. Raises Transient when the library fails."""
         with _transient():
             return self._first(requests)
-
-    def _heard_again(self, request: RecognitionRequest) -> bool:
-        return self._short and request.quality is Quality.AGAIN
 
     def _first(self, requests: Sequence[RecognitionRequest]) -> list[Recognition]:
         if not self._short:
