@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -32,8 +33,7 @@ class DecodePool:
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self._fatal: Fatal | None = None
         self._closing = False
-        self._listening_again: set[str] = set()
-        """Utterances that are being heard again."""
+        self._running: list[_Running] = []
         self._threads = [threading.Thread(target=self._work, name=f"decode-{i}", daemon=True) for i in range(threads)]
         for thread in self._threads:
             thread.start()
@@ -48,7 +48,8 @@ class DecodePool:
         """Forget what waits for an utterance, and hear nothing of it again; another decode that runs is answered."""
         with self._changed:
             self._queue.cancel(utterance_id)
-            self._listening_again.discard(utterance_id)
+            for running in self._running:
+                running.given_up |= running.job.kind is Kind.AGAIN and running.job.utterance_id == utterance_id
 
     def drop_leg(self, leg_id: str) -> None:
         """Forget a leg's jobs."""
@@ -99,11 +100,11 @@ class DecodePool:
                 self._changed.wait()
 
     def _decode(self, jobs: Sequence[DecodeJob]) -> None:
-        again = [job.utterance_id for job in jobs if job.kind is Kind.AGAIN]
+        running = _Running(jobs[0])
         with self._changed:
-            self._listening_again.update(again)
+            self._running.append(running)
         try:
-            for job, recognition in self._decoder.decode(jobs, between=partial(self._between, jobs[0])):
+            for job, recognition in self._decoder.decode(jobs, between=partial(self._between, running)):
                 self._answers.put((job, recognition, self._wall_ms()))
         except _GivenUpError:
             pass
@@ -112,17 +113,25 @@ class DecodePool:
         except Exception as error:  # noqa: BLE001 - the thread's outermost: the consumer's thread is to hear of it
             self._fatal = Fatal(f"the engine broke: {type(error).__name__}")
         with self._changed:
-            self._listening_again.difference_update(again)
+            self._running.remove(running)
             self._changed.notify_all()
 
-    def _between(self, job: DecodeJob) -> None:
+    def _between(self, running: _Running) -> None:
         """What has become more urgent than a job that takes long goes first."""
         with self._changed:
-            if job.kind is Kind.AGAIN and job.utterance_id not in self._listening_again:
+            if running.given_up:
                 raise _GivenUpError
-            urgent = self._decoder.take(self._queue, before_ms=job.due_ms)
+            urgent = self._decoder.take(self._queue, before_ms=running.job.due_ms)
         if urgent:
             self._decode(urgent)
+
+
+@dataclass(slots=True, eq=False)
+class _Running:
+    """The first of the jobs that a thread is at."""
+
+    job: DecodeJob
+    given_up: bool = False
 
 
 class _GivenUpError(Exception):

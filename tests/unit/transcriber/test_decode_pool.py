@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -35,6 +36,41 @@ class LongEngine:
             between()
         self.done.append(request.pcm16.decode())
         return Recognition()
+
+
+class HeardAtOnce:
+    """Hears again in two steps, and whoever is asked second is heard before the first goes on."""
+
+    identity = EngineIdentity("both", "none", "1")
+
+    def __init__(self) -> None:
+        self.asked = [threading.Event(), threading.Event()]
+        self.go_on = [threading.Event(), threading.Event()]
+        self._lock = threading.Lock()
+
+    def recognize(self, request: RecognitionRequest, *, between: Callable[[], None] = nothing) -> Recognition:
+        with self._lock:
+            number = sum(asked.is_set() for asked in self.asked)
+            self.asked[number].set()
+        assert self.go_on[number].wait(WAIT_S)
+        between()
+        return Recognition()
+
+
+def test_who_is_heard_again_is_so_though_an_earlier_try_was_given_up() -> None:
+    engine = HeardAtOnce()
+    pool = DecodePool(engine, threads=2, wall_ms=lambda: 0)
+    pool.submit(job("again", Kind.AGAIN))
+    assert engine.asked[0].wait(WAIT_S)
+    pool.cancel("again")
+    pool.submit(job("again", Kind.AGAIN))
+    assert engine.asked[1].wait(WAIT_S)
+    engine.go_on[0].set()
+    pool.wait(0.2)
+    engine.go_on[1].set()
+    assert answered(pool, 1) == ["again"]
+    pool.close()
+    assert pool.answers() == []
 
 
 @pytest.fixture
