@@ -27,7 +27,7 @@ import websockets
 from services.transcriber.adapters.weights import model_folder
 from tests.bench.asr.feed import Due, Feed
 from tests.bench.asr.figures import error_rate, sight, text_of
-from tests.bench.asr.material import calls
+from tests.bench.asr.material import Call, calls, legs_of
 from tests.bench.asr.screen import Shown
 
 PEERS = Path(os.environ.get("PEERS", "/opt/peers"))
@@ -121,10 +121,11 @@ def missing(name: str) -> str:
     return ""
 
 
-def play(name: str, *, legs: int, seconds: int) -> dict[str, Any]:
-    """So many legs at real time against one server on this process's cores."""
+def play(name: str, *, legs: int, seconds: int, only: int | None = None) -> dict[str, Any]:
+    """So many legs at real time against one server on this process's cores; or the one of a number."""
     until_ms = WARM_UP_MS + seconds * 1000
-    feed = Feed(calls(), legs=legs, until_ms=until_ms, runs_on=False)
+    found = calls() if only is None else [Call("alone", (legs_of(calls())[only],))]
+    feed = Feed(found, legs=legs, until_ms=until_ms, runs_on=False)
     messages = list(feed)
     with _server(PEER[name]) as (port, process):
         seen, core = asyncio.run(_talk(PEER[name], port, messages, process.pid))
@@ -261,7 +262,8 @@ def _cpu_s(pid: int) -> float:
 
 def main(arguments: list[str]) -> int:
     """One step; its figures as JSON."""
-    print(json.dumps(play(arguments[0], legs=int(arguments[1]), seconds=int(arguments[2]))))
+    only = int(arguments[3]) if len(arguments) > 3 else None
+    print(json.dumps(play(arguments[0], legs=int(arguments[1]), seconds=int(arguments[2]), only=only)))
     return 0
 
 

@@ -2,7 +2,8 @@
 
 Environment: DATA, a folder of WAV or FLAC with text (else the repository's conversations); MODELS, such as `tiny.en`;
 PEERS, the virtual environment of WhisperLive and WhisperLiveKit; SERVERS, which of them (empty: none); PARTS of
-offline, streaming, virtual_load and load; SECONDS, of real time a step; LEGS and PEER_LEGS, the steps of the load.
+offline, streaming, virtual_load and load, and, only where asked for, accuracy (each leg by itself through the servers
+at real time, which takes most of an hour); SECONDS, of real time a step; LEGS and PEER_LEGS, the steps of the load.
 Everything runs on the first of the cores that this process may use. What one run leaves out, the results keep from the
 runs before.
 """
@@ -16,6 +17,7 @@ import platform
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,10 +33,11 @@ from tests.bench.asr import peers
 from tests.bench.asr.engines import MODELS, load_engine, missing, offline
 from tests.bench.asr.feed import Feed
 from tests.bench.asr.figures import error_rate, sight, text_of
-from tests.bench.asr.material import Call, calls, legs_of
+from tests.bench.asr.material import Call, Leg, calls, legs_of
 from tests.bench.asr.virtual import Stages, VirtualRun
 
 P95_LIMIT_S = 1.5
+ERRORS = ("substitutions", "deletions", "insertions")
 SHOW_ALL = ",".join(f"{secret.value}=keep" for secret in Secret)
 STEPS = {"tiny.en": (16, 24, 32, 40, 48, 56, 64, 72, 80), "base": (8, 12, 16, 20, 24, 28, 32)}
 PEER_STEPS = (1, 2, 3, 4, 6, 8)
@@ -76,7 +79,7 @@ def measure() -> dict[str, Any]:
         out["models"][model] = {"skipped": why} if (why := missing(model)) else _model(model, found, seconds, parts)
         out["legs_per_core"][model] = out["models"][model].get("legs_per_core")
     for name in filter(None, os.environ.get("SERVERS", ",".join(peers.PEER)).split(",")):
-        out["peers"][name] = {"skipped": why} if (why := peers.missing(name)) else _peer(name, seconds)
+        out["peers"][name] = {"skipped": why} if (why := peers.missing(name)) else _peer(name, found, seconds, parts)
         out["legs_per_core"][name] = out["peers"][name].get("legs_per_core")
         if why:
             print(f"{name}: skipped, {why}", file=sys.stderr)
@@ -162,10 +165,24 @@ def _virtual(model: str, found: Sequence[Call], legs: int, seconds: int) -> dict
     return {"legs": legs, **shown.figures(), "core": round(run.busy_s / seconds, 3)}
 
 
-def _peer(name: str, seconds: int) -> dict[str, Any]:
-    return _load(
-        steps("PEER_LEGS", PEER_STEPS), lambda legs: _child("peers", name, str(legs), str(seconds), label=name)
-    )
+def _peer(name: str, found: Sequence[Call], seconds: int, parts: Sequence[str]) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    if "accuracy" in parts:
+        figures["accuracy"] = _accuracy(name, legs_of(found))
+    if "load" in parts:
+        figures |= _load(
+            steps("PEER_LEGS", PEER_STEPS), lambda legs: _child("peers", name, str(legs), str(seconds), label=name)
+        )
+    return figures
+
+
+def _accuracy(name: str, legs: Sequence[Leg]) -> dict[str, Any]:
+    """Word error rate of a server that hears one leg after the other."""
+    total: Counter[str] = Counter()
+    for number, leg in enumerate(legs):
+        told = _child("peers", name, "1", str(leg.duration_ms // 1000 + 1), str(number), label=name)
+        total.update({kind: told["whole_legs"][kind] for kind in ("words", *ERRORS)})
+    return {"wer_percent": round(100 * sum(total[kind] for kind in ERRORS) / total["words"], 2), **total}
 
 
 def _load(legs: Sequence[int], step: Callable[[int], dict[str, Any]]) -> dict[str, Any]:
