@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.transcriber.domain.formatting.row import Row, written
@@ -80,6 +80,7 @@ def test_every_word_keeps_its_time_and_nothing_is_made_up(talk: tuple[str, list[
 
 
 @given(TALK)
+@example(("en", ["March", "one", "dollars"]))
 @settings(max_examples=200, deadline=None)
 def test_what_is_written_stays_as_it_is_when_written_again(talk: tuple[str, list[str]]) -> None:
     language, words = talk

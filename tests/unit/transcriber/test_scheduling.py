@@ -82,8 +82,8 @@ def test_a_partial_is_asked_for_with_less_care() -> None:
 def test_what_is_heard_again_comes_after_the_partials_of_a_while_and_not_of_longer() -> None:
     queue = DecodeQueue()
     queue.put(_job("a1", Kind.AGAIN), 0)
-    queue.put(_job("b1", Kind.PARTIAL), 800)
-    queue.put(_job("c1", Kind.PARTIAL), 1_000)
+    queue.put(_job("b1", Kind.PARTIAL), 200)
+    queue.put(_job("c1", Kind.PARTIAL), 400)
     assert _names(queue) == ["b1", "a1", "c1"]
 
 
@@ -93,7 +93,7 @@ def test_what_runs_is_interrupted_by_what_is_due_before_it() -> None:
     running = queue.take()
     assert running is not None
     queue.put(_job("b1", Kind.FINAL), 500)
-    queue.put(_job("c1", Kind.FINAL), 1_200)
+    queue.put(_job("c1", Kind.FINAL), 700)
     first = queue.take(before_ms=running.due_ms)
     assert first is not None
     assert first.utterance_id == "b1"

@@ -148,6 +148,8 @@ def _date(row: Row, index: int) -> Sequence[Piece]:
         number = CARDINALS.read(row, index) if after_month and row.plain[index] != "a" else None
         if number is None or number.value > 31 or row.plain[index].isdecimal():
             return ()
+        if row.next(number.stop - 1) in {*_SIGNS, "percent"}:
+            return ()
         day, text = number, str(number.value)
     else:
         of_month = row.next(day.stop - 1) == "of" and _month(row, day.stop + 1)
