@@ -224,7 +224,7 @@ def test_a_final_does_not_depend_on_when_it_was_decoded(
 def test_a_final_does_not_depend_on_where_a_worker_died(played: tuple[list[Incoming], list[str]]) -> None:
     log, words = played
     expected = published(log, words)
-    for stop in range(1, len(log)):
+    for stop in range(1, len(log), 2):
         assert published(log, words, deaths=[stop]) == expected, stop
         assert published(log, words, deaths=[stop], seed=stop, longest=12) == expected, stop
 
@@ -299,7 +299,7 @@ _turns = st.lists(
     longest=st.sampled_from([0, 3, 10, 30]),
     deaths=st.lists(st.floats(0.0, 1.0), max_size=4),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_no_schedule_changes_what_is_published(
     turns: list[tuple[str, int, str]], seed: int, longest: int, deaths: list[float]
 ) -> None:
@@ -317,7 +317,7 @@ def test_no_schedule_changes_what_is_published(
     longest=st.sampled_from([0, 3, 10, 30]),
     deaths=st.lists(st.floats(0.0, 1.0), max_size=2),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_no_partial_shows_a_number_that_the_final_hides(
     turns: list[tuple[str, int, str]], seed: int, longest: int, deaths: list[float]
 ) -> None:
