@@ -96,7 +96,7 @@ def test_a_short_window_sees_the_silence_of_the_full_one(
     for turn in turns:
         samples = to_whisper_rate(turn, HZ)
         spoken = len(samples) * STATES_PER_S // WHISPER_HZ
-        (full,), (short,) = (runtime.hear([samples], [Quality.PARTIAL], full=whole) for whole in (True, False))
+        (full,), (short,) = (runtime.hear([samples], Quality.PARTIAL, full=whole) for whole in (True, False))
         assert (full.own, short.own) == (
             FULL_FRAMES // 2,
             even_frames(len(samples) / WHISPER_HZ + PAD_S[Quality.PARTIAL]) // 2,
@@ -110,7 +110,7 @@ def test_a_short_window_sees_the_silence_of_the_full_one(
 
 
 def test_the_tail_that_stands_for_itself_is_silence_at_its_own_positions(runtime: PackedRuntime) -> None:
-    (heard,) = runtime.hear([np.zeros(2 * WHISPER_HZ, dtype=np.float32)], [Quality.FINAL])
+    (heard,) = runtime.hear([np.zeros(2 * WHISPER_HZ, dtype=np.float32)], Quality.FINAL)
     plain = runtime.plain(heard)
     assert (plain[: heard.own] == heard.states[: heard.own]).all()
     assert len(plain) > heard.own
@@ -125,7 +125,7 @@ def test_a_draft_changes_hardly_more_than_the_cost(runtime: PackedRuntime, turns
     """
     limit, same = 60, []
     for turn in turns:
-        heard = runtime.hear([to_whisper_rate(turn, HZ)], [Quality.PARTIAL])
+        heard = runtime.hear([to_whisper_rate(turn, HZ)], Quality.PARTIAL)
         (plain,) = runtime.decode(heard, [Question(PROMPT, limit)], beam=1)
         tokens = plain.tokens
         if len(tokens) < 4:

@@ -60,13 +60,12 @@ class CTranslate2Runtime:
     def hear(
         self,
         samples: Sequence[Samples],
-        qualities: Sequence[Quality],
+        quality: Quality,
         *,
         full: bool = False,
         between: Callable[[], None] = nothing,
     ) -> list[Heard]:
-        """All as long as the longest, and of one quality."""
-        quality = qualities[0]
+        """All as long as the longest."""
         frames = [FULL_FRAMES if full else _own_frames(len(one) / WHISPER_HZ, quality) for one in samples]
         own = [self._encode(one, number) for one, number in zip(samples, frames, strict=True)]
         longest = max(len(states) for states in own)

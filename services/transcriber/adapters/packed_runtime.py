@@ -49,14 +49,14 @@ class PackedRuntime:
     def hear(
         self,
         samples: Sequence[Samples],
-        qualities: Sequence[Quality],
+        quality: Quality,
         *,
         full: bool = False,
         between: Callable[[], None] = nothing,
     ) -> list[Heard]:
         """One after the other."""
         out = []
-        for one, quality in zip(samples, qualities, strict=True):
+        for one in samples:
             frames = FULL_FRAMES if full else even_frames(len(one) / WHISPER_HZ + PAD_S[quality])
             mel = self._front.mel(one, frames)
             with self._stage("encode"):

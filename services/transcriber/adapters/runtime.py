@@ -70,7 +70,7 @@ class Runtime(Protocol):
     def hear(
         self,
         samples: Sequence[Samples],
-        qualities: Sequence[Quality],
+        quality: Quality,
         *,
         full: bool = False,
         between: Callable[[], None] = nothing,

@@ -222,7 +222,7 @@ class WhisperEngine:
         told = len(prefix) + len(self._context(request))
         if not before or len(whole) > LONGEST_S * WHISPER_HZ or told > MOST_TOKENS - PROMPT_TOKENS:
             return None
-        heard = self._runtime.hear([whole], [Quality.FINAL], between=between)
+        heard = self._runtime.hear([whole], Quality.FINAL, between=between)
         (decode,) = self._generate(heard, [request], [look.tongue], beam=BEAM, prefix=prefix, between=between)
         decode = replace(decode, score=look.decode.score, no_speech=look.decode.no_speech)
         if not decode.tokens or _suspicious(decode, request) or echoes(decode.tokens, prefix):
@@ -251,7 +251,7 @@ class WhisperEngine:
     def _hear(self, requests: Sequence[RecognitionRequest], *, full: bool = False) -> list[Heard]:
         with self._stage("front"):
             samples = [to_whisper_rate(request.pcm16, request.rate_hz) for request in requests]
-        return self._runtime.hear(samples, [request.quality for request in requests], full=full)
+        return self._runtime.hear(samples, requests[0].quality, full=full)
 
     def _tongues(self, heard: Sequence[Heard], requests: Sequence[RecognitionRequest]) -> list[_Tongue]:
         """The language of each, which is heard where it is neither known nor the only one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -347,7 +348,7 @@ def test_a_successor_decodes_nothing_that_is_published() -> None:
     script.say("but what is new").pause(900)
     successor = Session(Mindful(script.words), mark=mark)
     successor.hear(chunks_of(script.pcm16(), [200])[needed:])
-    assert [said.split("<")[0] for said in successor.said] == ["but"]
+    assert [re.sub(r"<\w+>", "", said) for said in successor.said] == ["but what is new"]
     assert successor.finished[0].mark.words == len(script.words)
     (first_look,) = (r for r in successor.engine.requests if r.quality is Quality.FINAL)
     (again,) = (r for r in successor.engine.requests if r.quality is Quality.AGAIN)
