@@ -120,7 +120,8 @@ class CallRun:
         assert self._audio_zero is not None
         position = round((start_at - self._audio_zero) * RATE_HZ)
         leg.sip.play(source_at(self.plan.recording, leg.side or "none", position), start_at)
-        leg.state, leg.audio_started_at = "playing", self._wall(start_at)
+        at_zero = start_at == self._audio_zero
+        leg.state, leg.audio_started_at = "playing", self.audio_started_at if at_zero else self._wall(start_at)
 
     def _ready(self) -> list[Leg]:
         return [leg for leg in self._legs.of(self.session_id) if leg.state == "ready"]

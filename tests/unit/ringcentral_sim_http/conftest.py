@@ -29,15 +29,18 @@ async def settle() -> None:
 
 
 class VirtualClock:
-    """Time that moves only in `advance`."""
+    """Time that moves only in `advance`; the time of day also by `read_ms` each time it is read."""
 
     def __init__(self) -> None:
+        self.read_ms = 0.0
+        self._reads = itertools.count()
         self._time = 1000.0
         self._order = itertools.count()
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=self._time - 1000.0)
+        late_ms = self.read_ms * next(self._reads)
+        return START + timedelta(seconds=self._time - 1000.0, milliseconds=late_ms)
 
     def monotonic(self) -> float:
         return self._time

@@ -129,6 +129,7 @@ async def test_missed_call_is_marked_and_plays_nothing(lab):
 
 
 async def test_audio_starts_when_both_parties_are_supervised_and_at_one_instant(lab, stereo):
+    lab.clock.read_ms = 1.5
     token = await lab.login()
     session = await lab.dial(audio=stereo)
     await lab.clock.advance(3)
