@@ -63,6 +63,7 @@ class CTranslate2Runtime:
         quality: Quality,
         *,
         full: bool = False,
+        earlier: Sequence[Heard | None] = (),
         between: Callable[[], None] = nothing,
     ) -> list[Heard]:
         """All as long as the longest."""

@@ -21,10 +21,13 @@ PARTS = ("query", "key", "value")
 
 
 def window_graph(state: Mapping[str, Floats]) -> bytes:
-    """``mel`` [1, mels, frames] (an even number) to ``x`` [1, frames / 2, width], by OpenAI's names."""
+    """``mel`` [1, mels, frames] (an even number) to ``x`` [1, frames / 2, width], by OpenAI's names.
+
+    ``first`` [1] is the position of the first of them.
+    """
     graph = Graph("window")
     graph.node("Identity", [_convolved(graph, state)], "x")
-    return graph.model({"mel": [1, state["encoder.conv1.weight"].shape[1], "frames"]}, ["x"])
+    return graph.model({"mel": [1, state["encoder.conv1.weight"].shape[1], "frames"]}, ["x"], indices=["first"])
 
 
 def layer_graph(state: Mapping[str, Floats], layer: int) -> bytes:
@@ -82,9 +85,9 @@ def _convolved(graph: Graph, state: Mapping[str, Floats]) -> str:
         made = graph.by_rows(graph.rounded(graph.node("Concat", shifted, axis=-1)), rows)
         x = graph.node("BiasGelu", [made, bias], domain=MICROSOFT)
     positions = graph.constant("positions", state["encoder.positional_embedding"])
-    length = graph.node("Shape", [x], start=1, end=2)
+    end = graph.node("Add", ["first", graph.node("Shape", [x], start=1, end=2)])
     graph.constant("first axis", np.array([0], dtype=np.int64))
-    return graph.node("Add", [x, graph.node("Slice", [positions, "at0", length, "first axis"])])
+    return graph.node("Add", [x, graph.node("Slice", [positions, "first", end, "first axis"])])
 
 
 def _linear(graph: Graph, x: Rounded, state: Mapping[str, Floats], name: str) -> str:

@@ -42,7 +42,12 @@ class FirstLooks(Generic[T]):
             self.put(request, known)
         return known
 
+    def forget(self, request: RecognitionRequest) -> None:
+        """Let go of what a request gave."""
+        with self._lock:
+            self._looks.pop(_name(request), None)
+
 
 def _name(request: RecognitionRequest) -> Hashable:
     """The audio by its digest: the cache holds no speech."""
-    return replace(request, pcm16=blake2b(request.pcm16).digest(), before=(), draft=())
+    return replace(request, pcm16=blake2b(request.pcm16).digest(), before=(), draft=None)

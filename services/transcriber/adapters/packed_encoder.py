@@ -10,14 +10,14 @@ import numpy as np
 from services.transcriber.adapters.ctranslate2_weights import layers_of
 from services.transcriber.adapters.encoder_graph import layer_graph, window_graph
 from services.transcriber.adapters.onnx_graph import Floats, session
-from services.transcriber.adapters.runtime import FULL_STATES, Heard
+from services.transcriber.adapters.runtime import FULL_STATES, Heard, Tail
 from services.transcriber.adapters.silence_tail import TAIL_FROM
 from services.transcriber.domain.recognition import nothing
 
-Tail = tuple[Floats, Floats]
-"""Keys and values [1, positions, width] of a layer."""
 STRIDE = 16
 """So many neighbouring states of the silence are nearly alike: one stands for them."""
+SETTLED_STATES = 40
+"""States nearer to the end of a window, where silence stood for what was still to come, are made anew: 0.8 s."""
 
 
 class PackedEncoder:
@@ -38,33 +38,60 @@ class PackedEncoder:
             key, value = (np.mean([tails[layer][part] for _, tails in told], axis=0) for part in (0, 1))
             self._tails.append((key[:, picked], value[:, picked]))
 
-    def encode(self, mel: Floats, *, between: Callable[[], None] = nothing) -> Heard:
+    def encode(self, mel: Floats, *, earlier: Heard | None = None, between: Callable[[], None] = nothing) -> Heard:
         """``mel`` [1, mels, frames], an even number of at most 3,000: the speech, and at least 0.3 s behind it.
 
-        ``between`` is called before each layer.
+        States that ``earlier`` has, which heard less of the same speech, are taken over but for its last, nearly as
+        they would be. ``between`` is called before each layer.
         """
         own = mel.shape[2] // 2
+        known = max(0, earlier.own - SETTLED_STATES) if earlier is not None and earlier.tails else 0
+        before = [_cut(tail, 0, known) for tail in earlier.tails] if earlier is not None and known else []
         count = sum(position >= own for position in range(TAIL_FROM, FULL_STATES, STRIDE))
         each = math.log((FULL_STATES - own) / count) if count else 0.0
         weight = np.full(count, each, dtype=np.float32)
         first = len(self._picked) - count
-        states, _ = self._run(mel, [(key[:, first:], value[:, first:]) for key, value in self._tails], weight, between)
+        behind = [_cut(tail, first, first + count) for tail in self._tails]
+        made, tails = self._run(mel, before, behind, weight, between)
+        taken = earlier.states[:known] if earlier is not None else made[:0]
         weights = np.concatenate([np.zeros(own, dtype=np.float32), weight])
-        return Heard(np.concatenate([states, self._picked[first:]]), weights, own)
+        return Heard(np.concatenate([taken, made, self._picked[first:]]), weights, own, tuple(tails))
 
     def alone(self, mel: Floats) -> tuple[Floats, list[Tail]]:
         """States [frames / 2, width] of a window that sees nothing behind it; each layer's own keys and values."""
         nothing_behind = np.zeros((1, 0, self._width), dtype=np.float32)
         tails = [(nothing_behind, nothing_behind)] * len(self._layers)
-        return self._run(mel, tails, np.zeros(0, dtype=np.float32), nothing)
+        return self._run(mel, [], tails, np.zeros(0, dtype=np.float32), nothing)
 
     def _run(
-        self, mel: Floats, tails: Sequence[Tail], weight: Floats, between: Callable[[], None]
+        self,
+        mel: Floats,
+        before: Sequence[Tail],
+        behind: Sequence[Tail],
+        weight: Floats,
+        between: Callable[[], None],
     ) -> tuple[Floats, list[Tail]]:
-        (x,) = self._window.run(None, {"mel": mel})
-        own: list[Tail] = []
-        for layer, (key, value) in zip(self._layers, tails, strict=True):
+        """States [n, width] of what ``before`` does not have, and each layer's keys and values, those of before too."""
+        known = before[0][0].shape[1] if before else 0
+        # The convolutions look a state to the left.
+        margin = min(known, 1)
+        first = known - margin
+        (x,) = self._window.run(None, {"mel": mel[:, :, 2 * first :], "first": np.array([first])})
+        x = x[:, margin:]
+        weights = np.concatenate([np.zeros(known, dtype=np.float32), weight])
+        tails: list[Tail] = []
+        for number, layer in enumerate(self._layers):
             between()
-            x, *told = layer.run(None, {"before": x, "tail_k": key, "tail_v": value, "tail_weight": weight})
-            own.append((told[0], told[1]))
-        return x[0], own
+            key, value = _joined(before[number], behind[number]) if before else behind[number]
+            x, *own = layer.run(None, {"before": x, "tail_k": key, "tail_v": value, "tail_weight": weights})
+            tails.append(_joined(before[number], (own[0], own[1])) if before else (own[0], own[1]))
+        return x[0], tails
+
+
+def _cut(tail: Tail, first: int, end: int) -> Tail:
+    key, value = tail
+    return key[:, first:end], value[:, first:end]
+
+
+def _joined(one: Tail, other: Tail) -> Tail:
+    return np.concatenate([one[0], other[0]], axis=1), np.concatenate([one[1], other[1]], axis=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from services.transcriber.adapters.ctranslate2_weights import openai_state, read_variables
@@ -52,15 +53,17 @@ class PackedRuntime:
         quality: Quality,
         *,
         full: bool = False,
+        earlier: Sequence[Heard | None] = (),
         between: Callable[[], None] = nothing,
     ) -> list[Heard]:
-        """One after the other."""
+        """One after the other; of a partial only what is new, and what was too near to the end before."""
         out = []
-        for one in samples:
+        for one, known in zip(samples, earlier or [None] * len(samples), strict=True):
             frames = FULL_FRAMES if full else even_frames(len(one) / WHISPER_HZ + PAD_S[quality])
             mel = self._front.mel(one, frames)
             with self._stage("encode"):
-                out.append(self._encoder.encode(mel, between=between))
+                heard = self._encoder.encode(mel, earlier=known, between=between)
+            out.append(heard if quality is Quality.PARTIAL else replace(heard, tails=()))
         return out
 
     def plain(self, heard: Heard) -> Floats:

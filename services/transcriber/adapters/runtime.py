@@ -26,16 +26,22 @@ MOST_TOKENS = 224
 Stage = Callable[[str], AbstractContextManager[None]]
 
 
+Tail = tuple[Floats, Floats]
+"""Keys and values [1, positions, width] of a layer of the encoder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """States [n, width] of speech and of the silence behind it, of which the first ``own`` were computed for it.
 
-    ``weight`` [n] is the logarithm of how many positions each stands for.
+    ``weight`` [n] is the logarithm of how many positions each stands for. ``tails``: each layer's keys and values of
+    the own states, where the runtime can use them to hear more of the same speech.
     """
 
     states: Floats
     weight: Floats
     own: int
+    tails: tuple[Tail, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +79,13 @@ class Runtime(Protocol):
         quality: Quality,
         *,
         full: bool = False,
+        earlier: Sequence[Heard | None] = (),
         between: Callable[[], None] = nothing,
     ) -> list[Heard]:
-        """States of each stretch, from as short a window as will do, or from the full one; see ``decode``."""
+        """States of each stretch, from as short a window as will do, or from the full one; see ``decode``.
+
+        ``earlier``, for partials: what was made of less of each.
+        """
         ...
 
     def plain(self, heard: Heard) -> Floats:

@@ -59,6 +59,8 @@ SURE = {"tiny": -0.2, "larger": -0.15}
 BEFORE_S = {"tiny": 10.0, "larger": 16.0}
 """How much of what was said before a final in doubt is heard behind: with more, tiny.en gets no better."""
 TINY_WIDTH = 384
+DOUBTED_KEPT = 64
+"""Encoded finals in doubt, that wait to be heard again: about half a MB each."""
 WORTH_KNOWING = -1.0
 """Mean log probability under which there is noise rather than words: no context for others, and none helps it."""
 
@@ -67,6 +69,14 @@ WORTH_KNOWING = -1.0
 class _Tongue:
     language: str
     probability: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Trace:
+    """What the next partial of an utterance can use: the last answer, and what the last partial heard."""
+
+    tokens: tuple[int, ...] = ()
+    heard: Heard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +138,7 @@ class WhisperEngine:
         else:
             self._runtime = CTranslate2Runtime(self._model, front, end=named.eot, stage=stage)
         self._alone: FirstLooks[Hypothesis] = FirstLooks()
+        self._doubted: FirstLooks[Heard] = FirstLooks(kept=DOUBTED_KEPT)
 
     @property
     def identity(self) -> EngineIdentity:
@@ -173,10 +184,15 @@ class WhisperEngine:
         if not self._short:
             return [self._full(request) for request in requests]
         looks = self._look(requests)
+        out = []
         for request, look in zip(requests, looks, strict=True):
+            recognition = self._weighed(request, look)
             if request.quality is Quality.FINAL:
                 self._alone.put(request, look.decode)
-        return [self._weighed(request, look) for request, look in zip(requests, looks, strict=True)]
+            if recognition.doubtful:
+                self._doubted.put(request, look.heard)
+            out.append(recognition)
+        return out
 
     def _weighed(self, request: RecognitionRequest, look: _Look) -> Recognition:
         """What was heard, and whether a final stands; a partial that deserves no trust is left out."""
@@ -189,7 +205,8 @@ class WhisperEngine:
     def _again(self, request: RecognitionRequest, between: Callable[[], None]) -> Recognition:
         """A final that was in doubt: with more to go by, or with more care."""
         request = replace(request, quality=Quality.FINAL)
-        (heard,) = self._hear([request])
+        heard = self._doubted.get(request, lambda: self._hear([request])[0])
+        self._doubted.forget(request)
         (tongue,) = self._tongues([heard], [request])
         look = _Look(heard, self._alone.get(request, partial(self._greedy, heard, request, tongue)), tongue)
         between()
@@ -251,7 +268,8 @@ class WhisperEngine:
     def _hear(self, requests: Sequence[RecognitionRequest], *, full: bool = False) -> list[Heard]:
         with self._stage("front"):
             samples = [to_whisper_rate(request.pcm16, request.rate_hz) for request in requests]
-        return self._runtime.hear(samples, requests[0].quality, full=full)
+        earlier = [_traced(request).heard for request in requests]
+        return self._runtime.hear(samples, requests[0].quality, full=full, earlier=earlier)
 
     def _tongues(self, heard: Sequence[Heard], requests: Sequence[RecognitionRequest]) -> list[_Tongue]:
         """The language of each, which is heard where it is neither known nor the only one."""
@@ -283,7 +301,6 @@ class WhisperEngine:
         prefix: Sequence[int] = (),
         between: Callable[[], None] = nothing,
     ) -> list[Hypothesis]:
-        """Answers; a draft is only for partials: a final is to depend on its audio alone, to the last rounding."""
         questions = [
             Question(
                 prompt=(
@@ -293,7 +310,7 @@ class WhisperEngine:
                     *prefix,
                 ),
                 limit=min(token_limit(request.duration_ms) + 1, MOST_TOKENS),
-                draft=request.draft if request.quality is Quality.PARTIAL else (),
+                draft=_traced(request).tokens,
             )
             for request, tongue in zip(requests, tongues, strict=True)
         ]
@@ -318,7 +335,7 @@ class WhisperEngine:
             full_window=full_window,
             language=look.tongue.language,
             language_probability=look.tongue.probability,
-            tokens=look.decode.tokens,
+            trace=_trace(look, request),
         )
 
     def _words(self, look: _Look, request: RecognitionRequest, *, estimated: bool) -> tuple[RecognizedWord, ...]:
@@ -332,6 +349,19 @@ class WhisperEngine:
             view = ctranslate2.StorageView.from_array(self._runtime.plain(look.heard)[np.newaxis])
             aligned = self._model.align(view, tokenizer.sot_sequence, [tokens], frames)[0]
         return aligned_words(tokenizer, tokens, aligned, request.duration_ms)
+
+
+def _trace(look: _Look, request: RecognitionRequest) -> _Trace:
+    earlier = request.draft if isinstance(request.draft, _Trace) else _Trace()
+    heard = look.heard if request.quality is Quality.PARTIAL else earlier.heard
+    return _Trace(look.decode.tokens or earlier.tokens, heard)
+
+
+def _traced(request: RecognitionRequest) -> _Trace:
+    """What a partial may take over: a final is to depend on its audio alone, to the last rounding."""
+    if isinstance(request.draft, _Trace) and request.quality is Quality.PARTIAL:
+        return request.draft
+    return _Trace()
 
 
 @contextmanager

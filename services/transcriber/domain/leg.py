@@ -171,8 +171,8 @@ class LegStream:
         spoken = self._find(job.utterance_id)
         if spoken is None:
             return out
-        if recognition is not None and recognition.tokens:
-            spoken.tokens = recognition.tokens
+        if recognition is not None and recognition.trace is not None and spoken is self._open:
+            spoken.trace = recognition.trace
         if job.kind is Kind.PARTIAL:
             spoken.partial_pending = False
             if recognition is not None and spoken is self._open:
@@ -271,7 +271,7 @@ class LegStream:
             rate_hz=self.rate_hz,
             language=self._speech.language,
             speech=self._speech.expected,
-            draft=spoken.tokens,
+            draft=spoken.trace,
         )
 
     def _partial(self, step_ms: int | None, out: list[Effect]) -> None:
@@ -313,7 +313,7 @@ class LegStream:
         if ended.cause in (Cause.GAP, Cause.LEG_END):
             # Less than a frame is left over: it belongs to what was being said.
             ended = replace(ended, end_ms=max(ended.end_ms, self._hearing.end_ms))
-        spoken.ended, spoken.heard_ms = ended, self._hearing.end_ms
+        spoken.ended, spoken.heard_ms, spoken.trace = ended, self._hearing.end_ms, None
         spoken.gap_ms += self._hearing.take_gap(ended.then)
         spoken.end_wall_ms = self._hearing.wall_ms(ended.end_ms)
         decoded_ms = spoken.speculated_ms if ended.cause in (Cause.SILENCE, Cause.BREATH) else None

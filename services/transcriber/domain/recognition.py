@@ -7,7 +7,7 @@ it answers are milliseconds from the first sample it was given.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -27,8 +27,8 @@ class RecognitionRequest:
     ``language`` is the leg's where it is known (ISO 639-1), empty where the engine is to find out; then ``languages``
     are those it may be, none where the engine's own are meant. ``hot_words`` are names and terms to expect, None where
     the engine's own are meant. ``before`` is what the same speaker said before, utterance by utterance, the oldest
-    first: an engine that hears this one ``AGAIN`` may listen to it. ``draft`` are an earlier answer's ``tokens`` for
-    less of the same speech: they may make a partial cheaper.
+    first: an engine that hears this one ``AGAIN`` may listen to it. ``draft`` is an earlier answer's ``trace`` for less
+    of the same speech: it may make a partial cheaper.
     """
 
     pcm16: bytes
@@ -37,7 +37,7 @@ class RecognitionRequest:
     language: str = ""
     languages: tuple[str, ...] = ()
     hot_words: str | None = None
-    draft: tuple[int, ...] = ()
+    draft: object = None
     before: tuple[bytes, ...] = ()
 
     @property
@@ -66,7 +66,8 @@ class Recognition:
 
     Where a final is ``doubtful``, the engine is to be asked ``AGAIN``. The word times of a partial and of what is in
     doubt are estimates; those of a final come from the model. ``language`` is the one decoded in,
-    ``language_probability`` what the engine gave it, 0 where it was told. ``tokens`` are the engine's own terms.
+    ``language_probability`` what the engine gave it, 0 where it was told. ``trace`` is the engine's own: what helps
+    it to hear more of the same speech.
     """
 
     words: tuple[RecognizedWord, ...] = ()
@@ -77,7 +78,7 @@ class Recognition:
     full_window: bool = False
     language: str = "en"
     language_probability: float = 0.0
-    tokens: tuple[int, ...] = ()
+    trace: object = field(default=None, compare=False, repr=False)
 
     @property
     def text(self) -> str:

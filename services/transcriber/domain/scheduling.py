@@ -50,7 +50,7 @@ class DecodeJob:
     rate_hz: int
     language: str = ""
     speech: Speech = AS_SET_FOR_ALL
-    draft: tuple[int, ...] = ()
+    draft: object = None
     before: tuple[bytes, ...] = ()
     due_ms: int = 0
 

@@ -47,8 +47,8 @@ class Spoken:
     decoded_wall_ms: int = 0
     attempts: int = 0
     shown: str = ""
-    tokens: tuple[int, ...] = ()
-    """What the engine heard of it last."""
+    trace: object = None
+    """What the engine kept of what it heard last."""
     language: str = "en"
 
     @property
