@@ -16,7 +16,7 @@ demo: .venv/.runtime $(UI)/dist/index.html ## Play one call through the whole pi
 	@$(BIN)/earshot demo $(if $(ONCE),--once) $(if $(CALL),--call "$(CALL)")
 
 test: .venv/.dev $(UI)/dist/index.html ## All tests, on real Apache Kafka where Java 17 and Maven are found
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m tests $(ARGS)
 
 unit: .venv/.dev ## Unit and contract tests alone, within a minute
 	@$(BIN)/python -m pytest tests/unit tests/contract $(ARGS)

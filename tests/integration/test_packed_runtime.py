@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -17,10 +18,10 @@ import soundfile
 from services.transcriber.adapters.ctranslate2_weights import openai_state, read_variables
 from services.transcriber.adapters.onnx_graph import BLOCK, Floats, Graph, rounded_blocks, session, sums_signed
 from services.transcriber.adapters.packed_decoder import PackedDecoder
-from services.transcriber.adapters.packed_encoder import PackedEncoder
+from services.transcriber.adapters.packed_encoder import SETTLED_STATES, PackedEncoder
 from services.transcriber.adapters.packed_runtime import PAD_S, PackedRuntime
 from services.transcriber.adapters.resampling import WHISPER_HZ, to_whisper_rate
-from services.transcriber.adapters.runtime import FULL_FRAMES, STATES_PER_S, Front, Question, even_frames
+from services.transcriber.adapters.runtime import FULL_FRAMES, STATES_PER_S, Front, Heard, Question, even_frames
 from services.transcriber.adapters.silence_tail import TAIL_FROM, clips
 from services.transcriber.adapters.weights import model_folder
 from services.transcriber.adapters.whisper_engine import WhisperEngine
@@ -28,6 +29,8 @@ from services.transcriber.domain.recognition import Quality, Recognition, Recogn
 
 CONVERSATION = Path(__file__).parents[1] / "data" / "conversations" / "broadband_outage.flac"
 HZ = 8_000
+SPOKEN = 150
+"""Mean size of samples from which somebody speaks most of the time."""
 START, END = 50_257, 50_256
 PROMPT = (START, 50_362)
 """Of tiny.en: start, and no timestamps."""
@@ -58,7 +61,8 @@ def runtime(folder: Path) -> PackedRuntime:
 @pytest.fixture(scope="module")
 def turns() -> list[bytes]:
     audio = soundfile.read(CONVERSATION, dtype="int16", always_2d=True)[0]
-    return [audio[at * HZ : (at + 4) * HZ, side].tobytes() for at in range(0, 60, 6) for side in (0, 1)]
+    cut = [audio[at * HZ : (at + 4) * HZ, side] for at in range(0, 60, 6) for side in (0, 1)]
+    return [samples.tobytes() for samples in cut if np.abs(samples).mean() > SPOKEN]
 
 
 def _heard(engine: WhisperEngine, pcm16: bytes, quality: Quality) -> Recognition:
@@ -93,7 +97,7 @@ def test_a_short_window_sees_the_silence_of_the_full_one(
     """Its states are far nearer to the full window's than those of a window that ends with the speech."""
     seen, unseen, front = [], [], Front(80, lambda _: nullcontext())
     encoder = PackedEncoder(openai_state(read_variables(folder / "model.bin")), [front.mel(clips()[0], FULL_FRAMES)])
-    for turn in turns:
+    for turn in turns[:4]:
         samples = to_whisper_rate(turn, HZ)
         spoken = len(samples) * STATES_PER_S // WHISPER_HZ
         (full,), (short,) = (runtime.hear([samples], Quality.PARTIAL, full=whole) for whole in (True, False))
@@ -138,6 +142,43 @@ def test_a_draft_changes_hardly_more_than_the_cost(runtime: PackedRuntime, turns
         assert (len(cut.tokens), cut.ended) == (3, False)
     assert len(same) > 36
     assert sum(same) > 0.75 * len(same)
+
+
+def test_a_partial_takes_over_what_the_last_one_heard(runtime: PackedRuntime, turns: list[bytes]) -> None:
+    """But for the end, where silence stood for what is heard now; all of it is nearly what hearing it anew gives."""
+    apart, taken_text, anew_text = [], [], []
+    for turn in turns:
+        samples = to_whisper_rate(turn, HZ)
+        before: Heard | None = None
+        for end_s in (1.0, 1.8, 2.6, 3.4, 4.0):
+            so_far = samples[: int(end_s * WHISPER_HZ)]
+            (heard,) = runtime.hear([so_far], Quality.PARTIAL, earlier=[before])
+            (anew,) = runtime.hear([so_far], Quality.PARTIAL)
+            assert heard.own == anew.own
+            assert (heard.weight == anew.weight).all()
+            if before is not None:
+                kept = before.own - SETTLED_STATES
+                assert (heard.states[:kept] == before.states[:kept]).all()
+            before = heard
+        apart.append(_apart(heard.states[: heard.own], anew.states[: anew.own]))
+        taken, told = runtime.decode([heard, anew], [Question(PROMPT, 60)] * 2, beam=1)
+        taken_text += taken.tokens
+        anew_text += told.tokens
+    assert float(np.median(apart)) < 0.25
+    assert len(anew_text) > 50
+    assert jiwer.wer(" ".join(map(str, anew_text)), " ".join(map(str, taken_text))) < 0.15
+
+
+def test_a_final_depends_on_its_audio_alone(make_engine, turns: list[bytes]) -> None:
+    """To the last rounding, whatever partials there were."""
+    engine, drafted = make_engine("onnxruntime"), 0
+    for turn in turns[:6]:
+        request = RecognitionRequest(pcm16=turn, rate_hz=HZ, quality=Quality.FINAL)
+        less = replace(request, pcm16=turn[: len(turn) // 4 * 3], quality=Quality.PARTIAL)
+        trace = engine.recognize(less).trace
+        drafted += trace is not None
+        assert engine.recognize(replace(request, draft=trace)) == engine.recognize(request)
+    assert drafted > 3
 
 
 def test_what_is_likely_is_exact_though_single_steps_are_rough(folder: Path) -> None:
