@@ -12,7 +12,7 @@ import numpy.typing as npt
 from services.transcriber.adapters.ctranslate2_weights import HEAD
 from services.transcriber.adapters.decoder_graph import cross_graph, shape_of, step_graph
 from services.transcriber.adapters.onnx_graph import Floats, session
-from services.transcriber.adapters.runtime import Heard, Hypothesis, Question
+from services.transcriber.adapters.runtime import Cross, Heard, Hypothesis, Question
 from services.transcriber.domain.recognition import nothing
 
 NEAR = 8.0
@@ -67,16 +67,21 @@ class PackedDecoder:
         self._not_first = np.array(config.get("suppress_ids_begin", []), dtype=np.int64)
         self._names = [f"{part}{layer}" for layer in range(self._shape.layers) for part in ("k", "v")]
 
+    def cross(self, states: Floats) -> Cross:
+        """What the decoder looks at of states [n, width]; each of them has its own."""
+        return tuple(self._cross.run(None, {"states": states[np.newaxis]}))
+
     def decode(
         self, heard: Heard, question: Question, *, beam: int, between: Callable[[], None] = nothing
     ) -> Hypothesis:
         """The likeliest answer; a beam of one is greedy, with more ``between`` is called before each step.
 
+        ``heard`` has its ``cross``.
+
         A draft is checked all at once, which costs less than to find its tokens, and changes nothing but by rounding.
         """
         prompt, draft = question.prompt, question.draft[: question.limit - 1] if beam == 1 else ()
-        cross = self._cross.run(None, {"states": heard.states[np.newaxis]})
-        fixed = {f"cross_{name}": value for name, value in zip(self._names, cross, strict=True)}
+        fixed = {f"cross_{name}": value for name, value in zip(self._names, heard.cross, strict=True)}
         path = _Path(fixed | {"weight": heard.weight}, len(prompt))
         wanted = [prompt.index(self._start), *range(len(prompt) - 1, len(prompt) + len(draft))]
         logits = self._run(path, [[*prompt, *draft]], wanted)[0]

@@ -32,7 +32,8 @@ class PackedEncoder:
         self.silence: Floats = np.mean([states for states, _ in told], axis=0)
         """States of 1,500 positions, silent from ``TAIL_FROM`` on."""
         picked = np.arange(TAIL_FROM, FULL_STATES, STRIDE)
-        self._picked = self.silence[picked]
+        self.picked: Floats = self.silence[picked]
+        """Those of them that stand for all."""
         self._tails: list[Tail] = []
         for layer in range(len(self._layers)):
             key, value = (np.mean([tails[layer][part] for _, tails in told], axis=0) for part in (0, 1))
@@ -45,17 +46,17 @@ class PackedEncoder:
         they would be. ``between`` is called before each layer.
         """
         own = mel.shape[2] // 2
-        known = max(0, earlier.own - SETTLED_STATES) if earlier is not None and earlier.tails else 0
+        known = settled(earlier)
         before = [_cut(tail, 0, known) for tail in earlier.tails] if earlier is not None and known else []
         count = sum(position >= own for position in range(TAIL_FROM, FULL_STATES, STRIDE))
         each = math.log((FULL_STATES - own) / count) if count else 0.0
         weight = np.full(count, each, dtype=np.float32)
-        first = len(self._picked) - count
+        first = len(self.picked) - count
         behind = [_cut(tail, first, first + count) for tail in self._tails]
         made, tails = self._run(mel, before, behind, weight, between)
         taken = earlier.states[:known] if earlier is not None else made[:0]
         weights = np.concatenate([np.zeros(own, dtype=np.float32), weight])
-        return Heard(np.concatenate([taken, made, self._picked[first:]]), weights, own, tuple(tails))
+        return Heard(np.concatenate([taken, made, self.picked[first:]]), weights, own, tuple(tails))
 
     def alone(self, mel: Floats) -> tuple[Floats, list[Tail]]:
         """States [frames / 2, width] of a window that sees nothing behind it; each layer's own keys and values."""
@@ -86,6 +87,11 @@ class PackedEncoder:
             x, *own = layer.run(None, {"before": x, "tail_k": key, "tail_v": value, "tail_weight": weights})
             tails.append(_joined(before[number], (own[0], own[1])) if before else (own[0], own[1]))
         return x[0], tails
+
+
+def settled(earlier: Heard | None) -> int:
+    """How many of its states hardly change by what is heard behind them."""
+    return max(0, earlier.own - SETTLED_STATES) if earlier is not None and earlier.tails else 0
 
 
 def _cut(tail: Tail, first: int, end: int) -> Tail:

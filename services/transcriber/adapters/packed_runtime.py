@@ -7,10 +7,12 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from services.transcriber.adapters.ctranslate2_weights import openai_state, read_variables
 from services.transcriber.adapters.onnx_graph import Floats
 from services.transcriber.adapters.packed_decoder import PackedDecoder
-from services.transcriber.adapters.packed_encoder import PackedEncoder
+from services.transcriber.adapters.packed_encoder import PackedEncoder, settled
 from services.transcriber.adapters.resampling import WHISPER_HZ, Samples
 from services.transcriber.adapters.runtime import (
     FULL_FRAMES,
@@ -40,6 +42,7 @@ class PackedRuntime:
         config = json.loads((model_dir / "config.json").read_text(encoding="utf-8"))
         self._decoder = PackedDecoder(state, config, end=end, start=start, no_speech=no_speech)
         self._encoder = PackedEncoder(state, [front.mel(clip, FULL_FRAMES) for clip in clips()])
+        self._silent = self._decoder.cross(self._encoder.picked)
         self._front = front
         self._stage = stage
 
@@ -63,7 +66,7 @@ class PackedRuntime:
             mel = self._front.mel(one, frames)
             with self._stage("encode"):
                 heard = self._encoder.encode(mel, earlier=known, between=between)
-            out.append(heard if quality is Quality.PARTIAL else replace(heard, tails=()))
+            out.append(self._crossed(heard if quality is Quality.PARTIAL else replace(heard, tails=()), known))
         return out
 
     def plain(self, heard: Heard) -> Floats:
@@ -82,6 +85,17 @@ class PackedRuntime:
         """One after the other."""
         with self._stage("decode"):
             return [
-                self._decoder.decode(one, asked, beam=beam, between=between)
+                self._decoder.decode(one if one.cross else self._crossed(one), asked, beam=beam, between=between)
                 for one, asked in zip(heard, questions, strict=True)
             ]
+
+    def _crossed(self, heard: Heard, earlier: Heard | None = None) -> Heard:
+        """With what the decoder looks at: of silence it is there, and of an earlier partial's states."""
+        known = settled(earlier)
+        with self._stage("decode"):
+            own = self._decoder.cross(heard.states[known : heard.own])
+        before = earlier.cross if earlier is not None else own
+        silent = len(self._encoder.picked) - (len(heard.states) - heard.own)
+        parts = zip(before, own, self._silent, strict=True)
+        joined = [np.concatenate([a[:, :, :known], b, c[:, :, silent:]], axis=2) for a, b, c in parts]
+        return replace(heard, cross=tuple(joined))

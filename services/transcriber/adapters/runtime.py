@@ -29,19 +29,23 @@ Stage = Callable[[str], AbstractContextManager[None]]
 Tail = tuple[Floats, Floats]
 """Keys and values [1, positions, width] of a layer of the encoder."""
 
+Cross = tuple[Floats, ...]
+"""Keys and values [1, heads, positions, width of a head] of the decoder's layers, one behind the other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
     """States [n, width] of speech and of the silence behind it, of which the first ``own`` were computed for it.
 
-    ``weight`` [n] is the logarithm of how many positions each stands for. ``tails``: each layer's keys and values of
-    the own states, where the runtime can use them to hear more of the same speech.
+    ``weight`` [n] is the logarithm of how many positions each stands for. Where the runtime uses them: ``tails``, each
+    layer's keys and values of the own states, to hear more of the same speech; ``cross``, what the decoder looks at.
     """
 
     states: Floats
     weight: Floats
     own: int
     tails: tuple[Tail, ...] = ()
+    cross: Cross = ()
 
 
 @dataclass(frozen=True, slots=True)

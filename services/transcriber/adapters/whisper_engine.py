@@ -190,7 +190,7 @@ class WhisperEngine:
             if request.quality is Quality.FINAL:
                 self._alone.put(request, look.decode)
             if recognition.doubtful:
-                self._doubted.put(request, look.heard)
+                self._doubted.put(request, replace(look.heard, cross=()))
             out.append(recognition)
         return out
 
