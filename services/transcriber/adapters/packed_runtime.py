@@ -15,6 +15,7 @@ from services.transcriber.adapters.runtime import (
     FULL_FRAMES,
     FULL_STATES,
     STATES_PER_S,
+    Alignment,
     Front,
     Heard,
     Hypothesis,
@@ -82,3 +83,8 @@ class PackedRuntime:
                 self._decoder.decode(one, asked, beam=beam, between=between)
                 for one, asked in zip(heard, questions, strict=True)
             ]
+
+    def align(self, heard: Heard, prompt: Sequence[int], said: Hypothesis, duration_ms: int) -> Alignment:
+        """By one more pass of the decoder; the probabilities are those of the decode."""
+        with self._stage("align"):
+            return self._decoder.align(heard, prompt, said, duration_ms)
