@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -9,12 +10,16 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import ctranslate2
 import jiwer
 import numpy as np
 import onnxruntime
 import pytest
 import soundfile
+import tokenizers
+from faster_whisper.tokenizer import Tokenizer
 
+from services.transcriber.adapters.ctranslate2_runtime import CTranslate2Runtime
 from services.transcriber.adapters.ctranslate2_weights import openai_state, read_variables
 from services.transcriber.adapters.onnx_graph import BLOCK, Floats, Graph, rounded_blocks, session, sums_signed
 from services.transcriber.adapters.packed_decoder import PackedDecoder
@@ -25,6 +30,7 @@ from services.transcriber.adapters.runtime import FULL_FRAMES, STATES_PER_S, Fro
 from services.transcriber.adapters.silence_tail import TAIL_FROM, clips
 from services.transcriber.adapters.weights import model_folder
 from services.transcriber.adapters.whisper_engine import WhisperEngine
+from services.transcriber.adapters.word_spans import aligned_words
 from services.transcriber.domain.recognition import Quality, Recognition, RecognitionRequest
 
 CONVERSATION = Path(__file__).parents[1] / "data" / "conversations" / "broadband_outage.flac"
@@ -179,6 +185,54 @@ def test_a_final_depends_on_its_audio_alone(make_engine, turns: list[bytes]) -> 
         drafted += trace is not None
         assert engine.recognize(replace(request, draft=trace)) == engine.recognize(request)
     assert drafted > 3
+
+
+def test_words_begin_where_ctranslate2_has_them(folder: Path, runtime: PackedRuntime) -> None:
+    """The same states and the same tokens; our own pass sees no silence behind, and rounds otherwise."""
+    model = ctranslate2.models.Whisper(str(folder), device="cpu", compute_type="int8", intra_threads=1)
+    theirs = CTranslate2Runtime(model, Front(80, lambda _: nullcontext()), end=END, stage=lambda _: nullcontext())
+    vocabulary = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer = Tokenizer(vocabulary, False, task="transcribe", language="en")
+    apart_ms: list[int] = []
+    apart: list[float] = []
+    for pcm16 in _spoken(at_most=20):
+        (heard,) = runtime.hear([to_whisper_rate(pcm16, HZ)], Quality.FINAL)
+        (said,) = runtime.decode([heard], [Question(PROMPT, 60)], beam=1)
+        duration_ms = len(pcm16) // 2 * 1000 // HZ
+        plain = runtime.plain(heard)
+        same = Heard(plain, np.zeros(len(plain), dtype=np.float32), heard.own)
+        found = (runtime.align(heard, PROMPT, said, duration_ms), theirs.align(same, PROMPT, said, duration_ms))
+        ours, others = (aligned_words(tokenizer, said.tokens, one, duration_ms) for one in found)
+        assert [word.text for word in ours] == [word.text for word in others]
+        apart_ms += [abs(one.start_ms - other.start_ms) for one, other in zip(ours, others, strict=True)]
+        apart += [abs(one.probability - other.probability) for one, other in zip(ours, others, strict=True)]
+    assert len(apart_ms) > 120
+    assert np.mean(np.array(apart_ms) <= 60) > 0.95
+    assert float(np.median(apart)) < 0.05
+
+
+def _spoken(*, at_most: int) -> list[bytes]:
+    """Turns of the conversation, as they were said."""
+    audio = soundfile.read(CONVERSATION, dtype="int16", always_2d=True)[0]
+    turns = json.loads(CONVERSATION.with_suffix(".json").read_text())["turns"]
+    sides = {"agent": 0, "customer": 1}
+    spans = [(turn["start_ms"] * HZ // 1000, turn["end_ms"] * HZ // 1000, sides[turn["role"]]) for turn in turns]
+    return [audio[start:end, side].tobytes() for start, end, side in spans if end - start < 12 * HZ][:at_most]
+
+
+@pytest.mark.parametrize("beam", [1, 5])
+def test_each_token_has_its_chance(runtime: PackedRuntime, turns: list[bytes], beam: int) -> None:
+    """They add up to the score but for the end's, also where the answer is cut or was drafted."""
+    for turn in turns[:6]:
+        heard = runtime.hear([to_whisper_rate(turn, HZ)], Quality.FINAL)
+        (whole,) = runtime.decode(heard, [Question(PROMPT, 60)], beam=beam)
+        questions = (Question(PROMPT, 60, whole.tokens), Question(PROMPT, 3))
+        for said in (whole, *(runtime.decode(heard, [question], beam=beam)[0] for question in questions)):
+            assert len(said.chances) == len(said.tokens)
+            assert all(chance <= 0 for chance in said.chances)
+            end = said.score * len(said.tokens) - sum(said.chances)
+            assert end <= 1e-3
+            assert said.ended or end == pytest.approx(0, abs=1e-3)
 
 
 def test_what_is_likely_is_exact_though_single_steps_are_rough(folder: Path) -> None:

@@ -48,7 +48,7 @@ FLUSH_S = 30.0
 PAST_ALL = 2**62
 TOLD_KEPT = 48
 QUIET_GRACE_MS = 2_500
-"""The log's times tell of a pause before the clock does: a broker that changes its leader brings nothing for a while."""
+"""The log's times tell of a pause before the clock does: a broker that changes its leader is silent for a while."""
 LONGEST_STEP_S = 0.5
 """More time than this between two looks was not spent listening, but held up by something."""
 

@@ -21,6 +21,7 @@ from services.transcriber.adapters.runtime import (
     FULL_STATES,
     MOST_TOKENS,
     STATES_PER_S,
+    Alignment,
     Front,
     Heard,
     Hypothesis,
@@ -28,6 +29,7 @@ from services.transcriber.adapters.runtime import (
     Stage,
     even_frames,
     spliced,
+    states_within,
 )
 from services.transcriber.adapters.silence_tail import TAIL_FROM, mean_tail
 from services.transcriber.domain.recognition import Quality, nothing
@@ -100,6 +102,15 @@ class CTranslate2Runtime:
                 suppress_tokens=[-1],
             )
         return [self._hypothesis(result, question.limit) for result, question in zip(results, questions, strict=True)]
+
+    def align(self, heard: Heard, prompt: Sequence[int], said: Hypothesis, duration_ms: int) -> Alignment:
+        """The library's own, which adds the prompt's last token itself, that there are no timestamps."""
+        frames = 2 * states_within(duration_ms)
+        with self._stage("align"):
+            view = ctranslate2.StorageView.from_array(heard.states[np.newaxis])
+            (found,) = self._model.align(view, list(prompt[:-1]), [list(said.tokens)], frames)
+        starts = dict(reversed(found.alignments))
+        return Alignment(tuple(starts[token] for token in sorted(starts)), tuple(found.text_token_probs))
 
     def _hypothesis(self, result: Any, limit: int) -> Hypothesis:
         tokens = tuple(token for token in result.sequences_ids[0] if token < self._end)

@@ -56,7 +56,8 @@ def step_graph(state: Mapping[str, Floats], *, wide: bool) -> bytes:
     Inputs: ``embedded`` [rows, tokens, width], ``past_k0, past_v0, …`` [rows, heads, past, 64], ``cross_graph``'s
     outputs; ``weight`` [n], the logarithm of how many positions each of the audio's states stands for; ``wanted``
     [any], the tokens of which is asked what follows. Outputs: ``logits`` [rows, wanted, vocabulary], ``present_k0, …``,
-    ``normed`` [rows, wanted, width], which the vocabulary is multiplied by.
+    ``normed`` [rows, wanted, width], which the vocabulary is multiplied by; of the wide graph also ``asked0, …``
+    [rows, tokens, width], which each layer looks for in the audio.
     """
     shape, graph = shape_of(state), _Steps(wide)
     graph.constant("as one", np.array([1, -1, shape.width], dtype=np.int64))
@@ -64,13 +65,15 @@ def step_graph(state: Mapping[str, Floats], *, wide: bool) -> bytes:
     size = graph.node("Shape", [graph.node("Reshape", ["embedded", "as one"])], start=1, end=2)
     weights = graph.weighted(size, "weight")
     x = "embedded"
-    outputs = ["logits"]
+    outputs, queries = ["logits"], []
     inputs: dict[str, list[int | str]] = {"embedded": ["rows", "tokens", shape.width], "weight": ["n"]}
     for layer in range(shape.layers):
         block = f"decoder.blocks.{layer}"
         attended = _self_attention(graph, state, shape, block, graph.norm(x, state, f"{block}.attn_ln"), layer)
         x = graph.node("Add", [x, attended])
         query = graph.linear(graph.norm(x, state, f"{block}.cross_attn_ln"), state, f"{block}.cross_attn.query")
+        if wide:
+            queries.append(graph.node("Identity", [query], f"asked{layer}"))
         sources = [graph.node("Reshape", [query, "as one"]), f"cross_k{layer}", f"cross_v{layer}", "", "", weights]
         heard = graph.node("MultiHeadAttention", sources, domain=MICROSOFT, num_heads=shape.heads)
         heard = graph.linear(graph.node("Reshape", [heard, by_row]), state, f"{block}.cross_attn.out")
@@ -87,7 +90,7 @@ def step_graph(state: Mapping[str, Floats], *, wide: bool) -> bytes:
         graph.node("Identity", [graph.product(normed, vocabulary)], "logits")
     else:
         graph.by_blocks(normed, vocabulary, None, "logits", bits=4)
-    return graph.model(inputs, [*outputs, "normed"], indices=["wanted"])
+    return graph.model(inputs, [*outputs, "normed", *queries], indices=["wanted"])
 
 
 class _Steps(Graph):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from services.transcriber.adapters.alignment import token_starts
 from services.transcriber.adapters.ctranslate2_weights import HEAD
 from services.transcriber.adapters.decoder_graph import cross_graph, shape_of, step_graph
 from services.transcriber.adapters.onnx_graph import Floats, session
-from services.transcriber.adapters.runtime import Cross, Heard, Hypothesis, Question
+from services.transcriber.adapters.runtime import Alignment, Cross, Heard, Hypothesis, Question, states_within
 from services.transcriber.domain.recognition import nothing
 
 NEAR = 8.0
@@ -31,7 +32,15 @@ LEFT_OUT = 3
 @dataclass(slots=True)
 class _Beam:
     tokens: list[int]
+    chances: list[float]
     total: float
+
+    def longer(self, token: int, total: float) -> _Beam:
+        return _Beam([*self.tokens, token], [*self.chances, total - self.total], total)
+
+    @property
+    def score(self) -> float:
+        return self.total / max(1, len(self.tokens))
 
 
 @dataclass(slots=True)
@@ -66,6 +75,10 @@ class PackedDecoder:
         self._never = np.array(config.get("suppress_ids", []), dtype=np.int64)
         self._not_first = np.array(config.get("suppress_ids_begin", []), dtype=np.int64)
         self._names = [f"{part}{layer}" for layer in range(self._shape.layers) for part in ("k", "v")]
+        self._made = ["logits", *(f"present_{name}" for name in self._names), "normed"]
+        later = range(self._shape.layers // 2, self._shape.layers)
+        every = [(layer, head) for layer in later for head in range(self._shape.heads)]
+        self._aligning: Sequence[tuple[int, int]] = config.get("alignment_heads") or every
 
     def cross(self, states: Floats) -> Cross:
         """What the decoder looks at of states [n, width]; each of them has its own."""
@@ -81,8 +94,7 @@ class PackedDecoder:
         A draft is checked all at once, which costs less than to find its tokens, and changes nothing but by rounding.
         """
         prompt, draft = question.prompt, question.draft[: question.limit - 1] if beam == 1 else ()
-        fixed = {f"cross_{name}": value for name, value in zip(self._names, heard.cross, strict=True)}
-        path = _Path(fixed | {"weight": heard.weight}, len(prompt))
+        path = _Path(self._looked_at(heard) | {"weight": heard.weight}, len(prompt))
         wanted = [prompt.index(self._start), *range(len(prompt) - 1, len(prompt) + len(draft))]
         logits = self._run(path, [[*prompt, *draft]], wanted)[0]
         silent = float(np.exp(_log_softmax(logits[0])[self._no_speech]))
@@ -92,19 +104,40 @@ class PackedDecoder:
             return self._greedy(path, following, list(draft), question.limit, silent)
         return self._search(path, self._chances(following), beam, question.limit, silent, between)
 
+    def align(self, heard: Heard, prompt: Sequence[int], said: Hypothesis, duration_ms: int) -> Alignment:
+        """When the tokens were said, as those heads tell that follow the speech; see ``Runtime``.
+
+        One pass over all tokens, of which nothing is asked that follows: so the vocabulary costs nothing. Only the
+        audio's own states are seen: with the silence behind them words seem to begin some milliseconds later.
+        """
+        cross = {name: made[:, :, : heard.own] for name, made in self._looked_at(heard).items()}
+        feeds = cross | {"weight": heard.weight[: heard.own]}
+        feeds |= self._feeds([[*prompt, *said.tokens, self._end]], past=(), wanted=())
+        asked = self._steps[True].run([f"asked{layer}" for layer, _ in self._aligning], feeds)
+        states = states_within(duration_ms)
+        scores = [
+            queries[0, :, head * HEAD : (head + 1) * HEAD] @ cross[f"cross_k{layer}"][0, head, :states].T
+            for queries, (layer, head) in zip(asked, self._aligning, strict=True)
+        ]
+        starts = token_starts(np.stack(scores) / np.sqrt(HEAD, dtype=np.float32), len(prompt) - 1)
+        return Alignment(tuple(starts), tuple(np.exp(said.chances).tolist()))
+
+    def _looked_at(self, heard: Heard) -> dict[str, Floats]:
+        return {f"cross_{name}": value for name, value in zip(self._names, heard.cross, strict=True)}
+
     def _greedy(self, path: _Path, following: Floats, draft: list[int], limit: int, silent: float) -> Hypothesis:
         """``following`` [draft + 1, vocabulary]: what may come after the prompt, and after each token of the draft."""
         tokens: list[int] = []
-        total = 0.0
+        told: list[float] = []
         while True:
             for number in range(len(following)):
                 chances = self._chances(following[number : number + 1])[0]
                 best = int(chances.argmax())
-                total += float(chances[best])
+                told.append(float(chances[best]))
                 if best != self._end:
                     tokens.append(best)
                 if best == self._end or len(tokens) >= limit:
-                    return Hypothesis(tuple(tokens), total / max(1, len(tokens)), silent, ended=len(tokens) < limit)
+                    return _hypothesis(_Beam(tokens, told[: len(tokens)], sum(told)), silent, limit)
                 if number == len(draft) or best != draft[number]:
                     break
             path.cut(path.prompt + len(tokens) - 1)
@@ -114,8 +147,8 @@ class PackedDecoder:
     def _search(
         self, path: _Path, chances: Floats, size: int, limit: int, silent: float, between: Callable[[], None]
     ) -> Hypothesis:
-        beams = [_Beam([], 0.0)]
-        done: list[tuple[float, list[int]]] = []
+        beams = [_Beam([], [], 0.0)]
+        done: list[_Beam] = []
         while True:
             totals = chances + np.array([[beam.total] for beam in beams], dtype=np.float32)
             rows, heads = _best(totals, 2 * size)
@@ -125,9 +158,9 @@ class PackedDecoder:
                 source, total = beams[row], float(totals[row, token])
                 if token == self._end:
                     if rank < size:
-                        done.append((total / max(1, len(source.tokens)), source.tokens))
+                        done.append(replace(source, total=total))
                 elif len(kept) < size:
-                    kept.append(_Beam([*source.tokens, int(token)], total))
+                    kept.append(source.longer(int(token), total))
                     sources.append(int(row))
             hopeful = _hopeful(kept, done)
             kept, sources = kept[:hopeful], sources[:hopeful]
@@ -137,26 +170,28 @@ class PackedDecoder:
             path.past = [value[sources] for value in path.past]
             chances = self._chances(self._run(path, [[beam.tokens[-1]] for beam in kept])[:, -1])
             beams = kept
-        if not done:
-            done = [(beam.total / len(beam.tokens), beam.tokens) for beam in kept]
-        score, best = max(done, key=lambda one: one[0])
-        return Hypothesis(tuple(best), score, silent, ended=len(best) < limit)
+        return _hypothesis(max(done or kept, key=lambda beam: beam.score), silent, limit)
 
     def _run(self, path: _Path, tokens: Sequence[Sequence[int]], wanted: Sequence[int] = ()) -> Floats:
         """Logits [rows, wanted, vocabulary] of what follows the tokens, or those wanted; the path is longer by them."""
-        known = path.past[0].shape[2] if path.past else 0
-        rows = np.array(tokens)
-        embedded = self._embedding[rows].astype(np.float32) + self._positions[known : known + rows.shape[1]]
-        past = path.past or [np.zeros((len(rows), self._shape.heads, 0, HEAD), dtype=np.float32)] * len(self._names)
-        feeds = {"embedded": embedded} | path.fixed
-        feeds |= {f"past_{name}": value for name, value in zip(self._names, past, strict=True)}
-        feeds["wanted"] = np.array(wanted or range(rows.shape[1]))
-        wide = rows.size >= WIDE
-        logits, *path.past, normed = self._steps[wide].run(None, feeds)
+        feeds = path.fixed | self._feeds(tokens, path.past, wanted or range(len(tokens[0])))
+        wide = len(tokens) * len(tokens[0]) >= WIDE
+        logits, *path.past, normed = self._steps[wide].run(self._made, feeds)
         if not wide:
             self.refine(logits, normed)
         out: Floats = logits
         return out
+
+    def _feeds(
+        self, tokens: Sequence[Sequence[int]], past: Sequence[Floats], wanted: Sequence[int]
+    ) -> dict[str, npt.NDArray[Any]]:
+        """What a step is given of the tokens; ``past`` is empty at first."""
+        known = past[0].shape[2] if past else 0
+        rows = np.array(tokens)
+        embedded = self._embedding[rows].astype(np.float32) + self._positions[known : known + rows.shape[1]]
+        past = past or [np.zeros((len(rows), self._shape.heads, 0, HEAD), dtype=np.float32)] * len(self._names)
+        feeds = {f"past_{name}": value for name, value in zip(self._names, past, strict=True)}
+        return feeds | {"embedded": embedded, "wanted": np.array(wanted, dtype=np.int64)}
 
     def refine(self, logits: Floats, normed: Floats) -> None:
         """The logits of what is likely anew, from the vocabulary as it is."""
@@ -176,9 +211,14 @@ class PackedDecoder:
         return _log_softmax(following)
 
 
-def _hopeful(kept: Sequence[_Beam], done: Sequence[tuple[float, list[int]]]) -> int:
+def _hypothesis(beam: _Beam, silent: float, limit: int) -> Hypothesis:
+    ended = len(beam.tokens) < limit
+    return Hypothesis(tuple(beam.tokens), beam.score, silent, ended=ended, chances=tuple(beam.chances))
+
+
+def _hopeful(kept: Sequence[_Beam], done: Sequence[_Beam]) -> int:
     """How many of the beams, best first, may still win."""
-    best = max([kept[0].total, *(score * max(1, len(tokens)) for score, tokens in done)])
+    best = max([kept[0].total, *(beam.total for beam in done)])
     return sum(beam.total >= best - HOPELESS for beam in kept)
 
 

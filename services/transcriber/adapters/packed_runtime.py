@@ -18,6 +18,7 @@ from services.transcriber.adapters.runtime import (
     FULL_FRAMES,
     FULL_STATES,
     STATES_PER_S,
+    Alignment,
     Front,
     Heard,
     Hypothesis,
@@ -85,12 +86,19 @@ class PackedRuntime:
         """One after the other."""
         with self._stage("decode"):
             return [
-                self._decoder.decode(one if one.cross else self._crossed(one), asked, beam=beam, between=between)
+                self._decoder.decode(self._crossed(one), asked, beam=beam, between=between)
                 for one, asked in zip(heard, questions, strict=True)
             ]
 
+    def align(self, heard: Heard, prompt: Sequence[int], said: Hypothesis, duration_ms: int) -> Alignment:
+        """By one more pass of the decoder; the probabilities are those of the decode."""
+        with self._stage("align"):
+            return self._decoder.align(self._crossed(heard), prompt, said, duration_ms)
+
     def _crossed(self, heard: Heard, earlier: Heard | None = None) -> Heard:
         """With what the decoder looks at: of silence it is there, and of an earlier partial's states."""
+        if heard.cross:
+            return heard
         known = settled(earlier)
         with self._stage("decode"):
             own = self._decoder.cross(heard.states[known : heard.own])

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -52,13 +52,27 @@ class Heard:
 class Hypothesis:
     """Tokens without prompt and end, the mean log probability of a token, and the probability that nobody spoke.
 
-    ``ended``: whether it came to its end before the limit.
+    ``ended``: whether it came to its end before the limit. ``chances``: each token's log probability, or none where the
+    runtime does not tell.
     """
 
     tokens: tuple[int, ...]
     score: float
     no_speech: float
     ended: bool
+    chances: tuple[float, ...] = ()
+
+    def cut(self, length: int) -> Hypothesis:
+        """Without the tokens from ``length`` on."""
+        return replace(self, tokens=self.tokens[:length], chances=self.chances[:length])
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """The state at which each token begins, and behind them the end; the probability of each token."""
+
+    starts: tuple[int, ...]
+    probabilities: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +121,10 @@ class Runtime(Protocol):
         """The likeliest answer to each. ``between`` is called between steps where it can be."""
         ...
 
+    def align(self, heard: Heard, prompt: Sequence[int], said: Hypothesis, duration_ms: int) -> Alignment:
+        """When each token was said, of at least one, within so much audio. ``prompt``: its tokens, no context."""
+        ...
+
 
 class Front:
     """Samples to log-mel frames."""
@@ -128,6 +146,11 @@ class Front:
 def even_frames(seconds: float) -> int:
     """Frames of at least so much time, two to a state, and no more than the full window's."""
     return min(2 * int(np.ceil(seconds * STATES_PER_S)), FULL_FRAMES)
+
+
+def states_within(duration_ms: int) -> int:
+    """States of so much audio, one at least."""
+    return max(1, duration_ms * STATES_PER_S // 1000)
 
 
 def spliced(own: Floats, silence: Floats, silent_from: int, length: int) -> Floats:

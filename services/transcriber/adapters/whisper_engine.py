@@ -31,7 +31,6 @@ from services.transcriber.adapters.first_looks import FirstLooks
 from services.transcriber.adapters.packed_runtime import PackedRuntime
 from services.transcriber.adapters.resampling import WHISPER_HZ, to_whisper_rate
 from services.transcriber.adapters.runtime import (
-    FRAMES_PER_S,
     MOST_TOKENS,
     Front,
     Heard,
@@ -254,8 +253,7 @@ class WhisperEngine:
         """On the 30 s window; what loops even there is cut."""
         (look,) = self._look([request], full=True)
         loop = loop_start(look.decode.tokens, self._digits)
-        tokens = look.decode.tokens if loop is None else look.decode.tokens[:loop]
-        whole = replace(look, decode=replace(look.decode, tokens=tokens))
+        whole = look if loop is None else replace(look, decode=look.decode.cut(loop))
         return self._recognition(whole, request, full_window=True)
 
     def _look(self, requests: Sequence[RecognitionRequest], *, full: bool = False) -> list[_Look]:
@@ -344,10 +342,8 @@ class WhisperEngine:
             return ()
         if estimated:
             return spread_words(tokenizer, tokens, request.duration_ms, float(np.exp(look.decode.score)))
-        frames = max(2, request.duration_ms * FRAMES_PER_S // 1000)
-        with self._stage("align"):
-            view = ctranslate2.StorageView.from_array(self._runtime.plain(look.heard)[np.newaxis])
-            aligned = self._model.align(view, tokenizer.sot_sequence, [tokens], frames)[0]
+        prompt = (*tokenizer.sot_sequence, tokenizer.no_timestamps)
+        aligned = self._runtime.align(look.heard, prompt, look.decode, request.duration_ms)
         return aligned_words(tokenizer, tokens, aligned, request.duration_ms)
 
 

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from faster_whisper.tokenizer import Tokenizer
 
-from services.transcriber.adapters.runtime import STATES_PER_S
+from services.transcriber.adapters.runtime import STATES_PER_S, Alignment
 from services.transcriber.domain.recognition import RecognizedWord
 
 
 def aligned_words(
-    tokenizer: Tokenizer, tokens: Sequence[int], aligned: Any, duration_ms: int
+    tokenizer: Tokenizer, tokens: Sequence[int], aligned: Alignment, duration_ms: int
 ) -> tuple[RecognizedWord, ...]:
-    """``aligned`` is CTranslate2's WhisperAlignmentResult; each word within the audio, none before its forerunner."""
+    """Each word within the audio, none before its forerunner."""
     spelled, groups = tokenizer.split_to_word_tokens([*tokens, tokenizer.eot])
-    first_state: dict[int, int] = {}
-    for token, state in aligned.alignments:
-        first_state.setdefault(token, state)
-    last_state = duration_ms * STATES_PER_S // 1000
     out: list[RecognizedWord] = []
     at = 0
     for text, group in zip(spelled[:-1], groups[:-1], strict=True):
-        start_ms = first_state.get(at, last_state) * 1000 // STATES_PER_S
-        probability = float(np.mean(aligned.text_token_probs[at : at + len(group)] or [0.0]))
+        start_ms = aligned.starts[at] * 1000 // STATES_PER_S
+        probability = float(np.mean(aligned.probabilities[at : at + len(group)] or [0.0]))
         at += len(group)
-        end_ms = first_state.get(at, last_state) * 1000 // STATES_PER_S
+        end_ms = aligned.starts[at] * 1000 // STATES_PER_S
         start_ms, end_ms = min(start_ms, duration_ms), min(max(end_ms, start_ms), duration_ms)
         _add(out, RecognizedWord(text, start_ms, end_ms, probability))
     return tuple(out)
