@@ -121,6 +121,40 @@ def test_webhooks_come_in_by_an_ingress_of_their_own() -> None:
     assert settings(by_kind(plain, "StatefulSet")["demo-event-ingestor"])["EVENT_INGESTOR_MODE"] == "websocket"
 
 
+def test_files_of_a_service_reach_it_alone_and_start_it_anew() -> None:
+    def rendered(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        service = {"files": {"queues.yaml": text}, "env": {"TRANSCRIBER_QUEUES": "/etc/earshot/queues.yaml"}}
+        documents = render({"kafka": KAFKA, "services": {"transcriber": service}})
+        for document in documents:
+            kubernetes_validate.validate(document, KUBERNETES, strict=True)
+        [(name, config)] = by_kind(documents, "ConfigMap").items()
+        sets = by_kind(documents, "StatefulSet")
+        mounting = {
+            name: [m for m in pod["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] if m["name"] == "files"]
+            for name, pod in sets.items()
+        }
+        assert {name: found for name, found in mounting.items() if found} == {
+            "demo-transcriber": [
+                {
+                    "name": "files",
+                    "mountPath": "/etc/earshot/queues.yaml",
+                    "subPath": "queues.yaml",
+                    "readOnly": True,
+                }
+            ]
+        }
+        template = sets["demo-transcriber"]["spec"]["template"]
+        assert {"name": "files", "configMap": {"name": name}} in template["spec"]["volumes"]
+        assert settings(sets["demo-transcriber"])["TRANSCRIBER_QUEUES"] == "/etc/earshot/queues.yaml"
+        return config["data"], template["metadata"]["annotations"]
+
+    text = 'queues:\n  "62001": {languages: [fr]}\n'
+    data, annotations = rendered(text)
+    assert data == {"queues.yaml": text}
+    assert rendered(text)[1] == annotations
+    assert rendered(text.replace("fr", "es"))[1] != annotations
+
+
 def test_numbers_reach_the_services_as_they_were_written() -> None:
     sets = by_kind(
         render({"kafka": KAFKA, "services": {"recorder": {"env": {"RECORDER_IDLE_MS": 1200000}}}}), "StatefulSet"
@@ -176,6 +210,7 @@ def test_rtp_comes_straight_to_the_node_on_ports_that_are_no_node_ports() -> Non
         {"kafka": KAFKA, "services": {"transcriber": {"replicas": "two"}}},
         {"kafka": KAFKA, "services": {"transcribers": {"replicas": 1}}},
         {"kafka": KAFKA, "services": {"recorder": {"storage": "much"}}},
+        {"kafka": KAFKA, "services": {"transcriber": {"files": {"../queues.yaml": ""}}}},
         {"kafka": KAFKA, "env": {"log-level": "DEBUG"}},
         {"kafka": KAFKA, "detection": {"mode": "pigeon"}},
         {"kafka": KAFKA, "detection": {"mode": "webhook"}},
