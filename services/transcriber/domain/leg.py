@@ -14,7 +14,6 @@ from dataclasses import replace
 
 from services.transcriber.domain.chunks import LegChunk, LegIdentity
 from services.transcriber.domain.endpointing import (
-    FRAME_MS,
     Boundary,
     Cause,
     Dropped,
@@ -25,6 +24,7 @@ from services.transcriber.domain.endpointing import (
     Started,
     VoiceDetector,
 )
+from services.transcriber.domain.handover import Handover
 from services.transcriber.domain.hearing import Hearing
 from services.transcriber.domain.leg_speech import LegSpeech
 from services.transcriber.domain.policy import Policy
@@ -78,16 +78,12 @@ class LegStream:
         self.identity = identity
         self.rate_hz = rate_hz
         self.finished = mark.ended
-        self._counts = mark
+        self._handover = Handover(mark)
         self._hearing = Hearing(detector, rate_hz=rate_hz, rules=rules, mark=mark)
         self._rules = rules
         self._redaction: RedactionStream[Spoken] = RedactionStream(hold_ms, policy or Policy())
         self._redaction.go_on(mark.asked)
         self._questions = Questions.marked(mark.asks)
-        self._again: Spoken | None = None
-        self._done_ms = mark.done_ms
-        self._told_ms, self._out_ms = mark.judged_ms, mark.published_ms
-        self._judged_ms, self._published_ms = mark.judged_ms, mark.published_ms
         self._said = SaidBefore()
         self._open: Spoken | None = None
         self._closed: deque[Spoken] = deque()
@@ -160,7 +156,8 @@ class LegStream:
     def on_unreadable(self, *, end: bool) -> list[Effect]:
         """A chunk of this leg could not be read, its last one with ``end``: its audio is missing."""
         out: list[Effect] = []
-        self._counts = replace(self._counts, unreadable=self._counts.unreadable + 1)
+        counts = self._handover.counts
+        self._handover.counts = replace(counts, unreadable=counts.unreadable + 1)
         if end and not self.finished and self._ending is None:
             self._finish(LegStatus.COMPLETE, Cause.LEG_END, out)
         return out
@@ -192,7 +189,7 @@ class LegStream:
     def speaking(self) -> Opened | None:
         """What the leg has told of last, while it is open."""
         spoken = self._open
-        if spoken is None or spoken.done or spoken.start_ms <= self._told_ms:
+        if spoken is None or spoken.done or self._handover.was_told(spoken.start_ms):
             return None
         return Opened(spoken.utterance_id, spoken.start_ms)
 
@@ -206,29 +203,18 @@ class LegStream:
         """What a successor needs to know that reads from ``needed_offset`` on."""
         foothold = self._foothold()
         offset, skew_ms = self._hearing.needed(foothold)
-        mark = replace(self._counts, asks=self._questions.asks)
-        if offset is None:
-            return mark
-        done_ms = self._done_ms if self._again is None else self._again.start_ms
-        return replace(
-            mark,
-            foothold=foothold,
-            skew_ms=skew_ms,
-            done_ms=done_ms,
-            published_ms=self._published_ms if self._published_ms >= done_ms else -1,
-            judged_ms=self._judged_ms if self._judged_ms >= done_ms else -1,
-        )
+        return self._handover.mark(None if offset is None else foothold, skew_ms, self._questions.asks)
 
     @property
     def needed_offset(self) -> int | None:
         """Log offset from which a successor must read to lose nothing; None where nothing is pending."""
-        pending = self._open is not None or self._closed or self._held_from or self._again is not None
+        pending = self._open is not None or self._closed or self._held_from or self._handover.again
         if self.finished or (self._quiet and not pending):
             return None
         return self._hearing.needed(self._foothold())[0]
 
     def _foothold(self) -> Foothold:
-        oldest = self._again or next(iter((*self._held_from, *self._closed)), self._open)
+        oldest = self._handover.again or next(iter((*self._held_from, *self._closed)), self._open)
         if oldest is not None:
             return oldest.needed_from
         before = self._said.before(self._hearing.framed_ms - self._rules.pre_roll_ms)
@@ -251,12 +237,12 @@ class LegStream:
         utterance_id, gap_ms = f"{self.identity.leg_id}@{start_ms}", self._hearing.take_gap()
         before = self._said.before(start_ms)
         self._open = Spoken(utterance_id, start_ms, self._hearing.foothold, before=before, gap_ms=gap_ms)
-        self._open.done = start_ms < self._done_ms
+        self._open.done = self._handover.is_done(start_ms)
         self._tell(self._open, Opened(utterance_id, start_ms), out)
 
     def _tell(self, spoken: Spoken, effect: Opened | Closed | Judged, out: list[Effect]) -> None:
         """Let the other legs know, unless they do from an earlier life."""
-        if not spoken.done and spoken.start_ms > self._told_ms:
+        if not spoken.done and not self._handover.was_told(spoken.start_ms):
             out.append(effect)
 
     def _job(self, spoken: Spoken, kind: Kind, end_ms: int) -> DecodeJob:
@@ -278,7 +264,7 @@ class LegStream:
         spoken = self._open
         if spoken is None or step_ms is None or spoken.partial_pending or spoken.speculated_ms is not None:
             return
-        if spoken.done or spoken.start_ms <= self._out_ms:
+        if spoken.done or self._handover.was_published(spoken.start_ms):
             return  # its final is published
         if all(probability < self._rules.offset for probability in self._hearing.voice()[-PAUSING_FRAMES:]):
             return  # a pause is coming, and with it a decode
@@ -296,7 +282,7 @@ class LegStream:
 
     def _resume(self, out: list[Effect]) -> None:
         if self._open is not None:
-            self._open.speculated_ms = self._open.doubted = self._open.final = None
+            self._open.goes_on()
             out.append(CancelDecode(self._open.utterance_id))
 
     def _drop(self, out: list[Effect]) -> None:
@@ -323,7 +309,7 @@ class LegStream:
         self._closed.append(spoken)
         self._tell(spoken, Closed(spoken.utterance_id, spoken.start_ms), out)
         if decoded_ms is None:
-            spoken.speculated_ms = spoken.doubted = spoken.final = None
+            spoken.goes_on()
             out.append(CancelDecode(spoken.utterance_id))
             out.append(self._job(spoken, Kind.FINAL, ended.end_ms))
         self._drain(out)
@@ -346,7 +332,7 @@ class LegStream:
         if spoken.attempts < DECODE_ATTEMPTS:
             out.append(replace(job, kind=Kind.FINAL if spoken.ended and job.kind is Kind.SPECULATIVE else job.kind))
         elif spoken.ended is not None:
-            self._counts = replace(self._counts, failed=True)
+            self._handover.counts = replace(self._handover.counts, failed=True)
             spoken.final = spoken.doubted or Recognition()
         else:
             spoken.speculated_ms = None
@@ -380,7 +366,7 @@ class LegStream:
     def _revise(
         self, spoken: Spoken, recognition: Recognition, job: DecodeJob, wall_ms: int, out: list[Effect]
     ) -> None:
-        if spoken.start_ms <= self._out_ms or self._ghost(spoken, recognition):
+        if self._handover.was_published(spoken.start_ms) or self._ghost(spoken, recognition):
             return
         # What was said before tells what may be shown; while that is not known, anything may have been announced.
         unknown = recognition.doubtful or (bool(self._closed) and self._closed[0] is not spoken)
@@ -418,7 +404,7 @@ class LegStream:
             spoken.language = recognition.language
             words = () if ghost else self._timed(spoken, recognition)
             asks = self._questions.take(spoken.utterance_id, spoken.heard_ms)
-            self._judged_ms = max(self._judged_ms, spoken.start_ms)
+            self._handover.judged(spoken.start_ms)
             self._publish(self._redaction.final(spoken, words, asks, language=recognition.language), out)
             self._tell(spoken, Judged(spoken.utterance_id, self._redaction.question if words else None), out)
             if spoken.rests:
@@ -426,43 +412,34 @@ class LegStream:
         if self._ending is not None and not self._closed and not self.finished:
             self._publish(self._redaction.flush(), out)
             self.finished = True
-            self._counts = replace(self._counts, ended=True)
+            self._handover.counts = replace(self._handover.counts, ended=True)
             out.append(self._leg_finished(self._ending))
 
     def _identify(self, identity: LegIdentity) -> None:
         """Whose audio it is; by which queue the call came may be known only now."""
         before, self.identity = self.identity, identity
         if identity.queue_id != before.queue_id:
-            self._speech.came_by(identity.queue_id, self._counts.language)
+            self._speech.came_by(identity.queue_id, self._handover.counts.language)
 
     def _learn_language(self, spoken: Spoken, recognition: Recognition) -> None:
         spoken_ms = spoken.ended.end_ms - spoken.start_ms if spoken.ended else 0
         if spoken_ms and self._speech.learn(recognition.language, recognition.language_probability, spoken_ms):
-            self._counts = replace(self._counts, language=self._speech.language)
+            self._handover.counts = replace(self._handover.counts, language=self._speech.language)
 
     def _leg_finished(self, ending: LegStatus) -> LegFinished:
-        counts, hearing = self._counts, self._hearing
+        counts, hearing = self._handover.counts, self._hearing
         status, reason = ending, "unreadable_audio" if counts.unreadable else ""
         if counts.failed:
             status, reason = LegStatus.FAILED, "decode_failed"
         return LegFinished(self.identity, status, self.mark, reason, audio_ms=hearing.audio_ms, gap_ms=hearing.gap_ms)
 
     def _publish(self, released: list[tuple[Spoken, SafeText]], out: list[Effect]) -> None:
-        if released and self._again is None:
-            self._again = released[0][0]
         for spoken, safe in released:
             self._held_from.remove(spoken)
-            self._done_ms = spoken.start_ms + FRAME_MS
-            if spoken.start_ms <= self._out_ms:
-                continue  # published in an earlier life
-            self._published_ms = spoken.start_ms
+            if not self._handover.released(spoken, safe):
+                continue
             ended = spoken.ended
             end_ms = ended.end_ms if ended else spoken.start_ms
-            self._counts = replace(
-                self._counts,
-                utterances=self._counts.utterances + bool(safe.words),
-                words=self._counts.words + len(safe.words),
-            )
             # A partial that turned out to be nothing is taken back by an empty final.
             if safe.words or spoken.revision:
                 out.append(
@@ -473,8 +450,7 @@ class LegStream:
     def _tidy(self) -> None:
         """Where what is published matters no more to what follows, a successor may begin behind it."""
         if self._redaction.clean:
-            self._again = None
-            self._counts = replace(self._counts, asked=self._redaction.asks)
+            self._handover.settled(self._redaction.asks)
             self._questions.forget([spoken.utterance_id for spoken in self._held_from])
 
     def _transcript(

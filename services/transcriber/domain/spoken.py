@@ -51,6 +51,10 @@ class Spoken:
     """What the engine kept of what it heard last."""
     language: str = "en"
 
+    def goes_on(self) -> None:
+        """What was decoded of it in a pause is not all of it."""
+        self.speculated_ms = self.doubted = self.final = None
+
     @property
     def decoded_to_ms(self) -> int | None:
         """The end of the audio that its final is made from, as far as that is known."""
