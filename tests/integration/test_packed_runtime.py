@@ -175,6 +175,14 @@ def test_a_partial_takes_over_what_the_last_one_heard(runtime: PackedRuntime, tu
     assert jiwer.wer(" ".join(map(str, anew_text)), " ".join(map(str, taken_text))) < 0.15
 
 
+def test_a_full_window_takes_nothing_over(runtime: PackedRuntime, turns: list[bytes]) -> None:
+    samples = to_whisper_rate(turns[0], HZ)
+    (before,) = runtime.hear([samples[: len(samples) // 2]], Quality.PARTIAL, full=True)
+    (heard,) = runtime.hear([samples], Quality.PARTIAL, full=True, earlier=[before])
+    (anew,) = runtime.hear([samples], Quality.PARTIAL, full=True)
+    assert (heard.states == anew.states).all()
+
+
 def test_a_final_depends_on_its_audio_alone(make_engine, turns: list[bytes]) -> None:
     """To the last rounding, whatever partials there were."""
     engine, drafted = make_engine("onnxruntime"), 0

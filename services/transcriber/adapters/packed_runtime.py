@@ -60,9 +60,12 @@ class PackedRuntime:
         earlier: Sequence[Heard | None] = (),
         between: Callable[[], None] = nothing,
     ) -> list[Heard]:
-        """One after the other; of a partial only what is new, and what was too near to the end before."""
+        """One after the other; of a partial only what is new, and what was too near to the end before.
+
+        On a full window, all: there what is still to come stands as silence in the middle.
+        """
         out = []
-        for one, known in zip(samples, earlier or [None] * len(samples), strict=True):
+        for one, known in zip(samples, [None] * len(samples) if full or not earlier else earlier, strict=True):
             frames = FULL_FRAMES if full else even_frames(len(one) / WHISPER_HZ + PAD_S[quality])
             mel = self._front.mel(one, frames)
             with self._stage("encode"):

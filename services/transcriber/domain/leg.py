@@ -168,8 +168,10 @@ class LegStream:
         spoken = self._find(job.utterance_id)
         if spoken is None:
             return out
-        if recognition is not None and recognition.trace is not None and spoken is self._open:
-            spoken.trace = recognition.trace
+        if recognition is not None:
+            if spoken is self._open and job.kind is not Kind.AGAIN:
+                spoken.trace = recognition.trace or spoken.trace
+            recognition = replace(recognition, trace=None)
         if job.kind is Kind.PARTIAL:
             spoken.partial_pending = False
             if recognition is not None and spoken is self._open:
@@ -344,7 +346,8 @@ class LegStream:
         spoken.decoded_wall_ms = wall_ms
         if recognition.doubtful:
             spoken.doubted = recognition
-            out.append(replace(job, kind=Kind.AGAIN, before=tuple(said.pcm16 for said in spoken.before)))
+            before = tuple(said.pcm16 for said in spoken.before)
+            out.append(replace(job, kind=Kind.AGAIN, draft=None, before=before))
         else:
             spoken.final = recognition
         if spoken is self._open or recognition.doubtful:
