@@ -125,7 +125,7 @@ def play(name: str, *, legs: int, seconds: int, only: int | None = None) -> dict
     """So many legs at real time against one server on this process's cores; or the one of a number."""
     until_ms = WARM_UP_MS + seconds * 1000
     found = calls() if only is None else [Call("alone", (legs_of(calls())[only],))]
-    feed = Feed(found, legs=legs, until_ms=until_ms, runs_on=False)
+    feed = Feed(found, legs=legs, until_ms=until_ms, runs_on=False, from_start=only is not None)
     messages = list(feed)
     with _server(PEER[name]) as (port, process):
         seen, core = asyncio.run(_talk(PEER[name], port, messages, process.pid))
