@@ -3,7 +3,8 @@
 Environment: DATA, a folder of WAV or FLAC with text (else the repository's conversations); MODELS, such as `tiny.en`;
 PEERS, the virtual environment of WhisperLive and WhisperLiveKit; SERVERS, which of them (empty: none); PARTS of
 offline, streaming, virtual_load and load, and, only where asked for, accuracy (each leg by itself through the servers
-at real time, which takes most of an hour); SECONDS, of real time a step; LEGS and PEER_LEGS, the steps of the load.
+at real time, which takes most of an hour) and slower (the load, SLOWER times as slowly: what a core would keep up with
+that is so many times as fast); SECONDS, of real time a step; LEGS and PEER_LEGS, the steps of the load.
 Everything runs on the first of the cores that this process may use. What one run leaves out, the results keep from the
 runs before.
 """
@@ -108,12 +109,21 @@ def _model(model: str, found: Sequence[Call], seconds: int, parts: Sequence[str]
         figures["streaming"] = _streaming(load_engine(model, stage=stages.stage), stages, found)
     if "virtual_load" in parts and any(leg.words for leg in legs_of(found)):
         figures["virtual_load"] = [_virtual(model, found, legs, seconds) for legs in steps("LEGS", VIRTUAL_STEPS)]
-    if "load" in parts and any(leg.words for leg in legs_of(found)):
-        figures |= _load(
-            steps("LEGS", STEPS.get(model, STEPS["base"])),
-            lambda legs: _child("paced", json.dumps({"model": model, "legs": legs, "seconds": seconds}), label=model),
-        )
+    timed = any(leg.words for leg in legs_of(found))
+    if "load" in parts and timed:
+        figures |= _paced(model, seconds)
+    if "slower" in parts and timed:
+        slower = float(os.environ.get("SLOWER", "1"))
+        figures["slower"] = {"times": slower, **_paced(model, seconds, slower=slower)}
     return figures
+
+
+def _paced(model: str, seconds: int, **options: Any) -> dict[str, Any]:
+    asked = {"model": model, "seconds": seconds, **options}
+    return _load(
+        steps("LEGS", STEPS.get(model, STEPS["base"])),
+        lambda legs: _child("paced", json.dumps({"legs": legs, **asked}), label=model),
+    )
 
 
 def _offline(model: str, found: Sequence[Call]) -> dict[str, Any]:
