@@ -49,8 +49,8 @@ PAST_ALL = 2**62
 TOLD_KEPT = 48
 QUIET_GRACE_MS = 2_500
 """The log's times tell of a pause before the clock does: a broker that changes its leader is silent for a while."""
-LONGEST_STEP_S = 0.5
-"""More time than this between two looks was not spent listening, but held up by something."""
+LONGEST_STEP_S = 0.25
+"""More time than this between two looks was not spent listening: what holds the loop up holds its messages up, too."""
 
 
 class Decoders(Protocol):
@@ -302,9 +302,10 @@ class ChunkHandler:
         raise Backpressure("finals wait to be decoded")
 
     def _listen(self, now_s: float) -> None:
-        if not self._held_up:
+        step_s = now_s - self._looked_s
+        if not self._held_up and step_s <= LONGEST_STEP_S:
             for home in self._partitions.values():
-                home.listen(min(now_s - self._looked_s, LONGEST_STEP_S))
+                home.listen(step_s)
         self._looked_s = now_s
 
     def _home(self, place: Place) -> Partition:

@@ -75,11 +75,11 @@ class Bench:
             self.handler.idle()
         return self
 
-    def wait(self, ms: int) -> None:
+    def wait(self, ms: int, *, step_ms: int = 100) -> None:
         """Poll for so long; nothing comes."""
         self.handler.reached_end(TOPIC, 0)
-        for _ in range(ms // 100):
-            self.clock.advance_ms(100)
+        for _ in range(ms // step_ms):
+            self.clock.advance_ms(step_ms)
             self.handler.idle()
 
     @property
@@ -337,10 +337,17 @@ def test_a_pause_of_the_source_closes_what_was_open_for_a_successor_too() -> Non
     assert Bench().play([*chunks[:4], *late]).said == live.said
 
 
-def test_a_broker_that_brings_nothing_for_a_while_is_no_pause() -> None:
+@pytest.mark.parametrize(
+    ("silent_ms", "step_ms"),
+    [
+        pytest.param(5_000, 100, id="a new leader"),
+        pytest.param(20_000, 400, id="neither the loop nor what brings its messages gets the processor"),
+    ],
+)
+def test_a_broker_that_brings_nothing_for_a_while_is_no_pause(silent_ms: int, step_ms: int) -> None:
     chunks = [Incoming(**{**_fields(m), "timestamp_ms": 1_000_000 + m.offset * 200}) for m in messages(TALK)]
     live = Bench().play(chunks[:4])
-    live.wait(5_000)
+    live.wait(silent_ms, step_ms=step_ms)
     live.play(chunks[4:])
     assert live.said == Bench().play(chunks).said
 
