@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,11 @@ from services.chassis.settings import KafkaSettings
 from services.contracts.topics import ALL, Topic
 
 DEAD_LETTER_RETENTION_MS = 14 * 24 * 3_600_000
+NEW_LEADER = (
+    confluent_kafka.KafkaError.NOT_LEADER_FOR_PARTITION,
+    confluent_kafka.KafkaError.LEADER_NOT_AVAILABLE,
+)
+ASK_AGAIN_S = 0.2
 
 
 def new_topics(
@@ -74,18 +80,29 @@ def create_missing(settings: KafkaSettings, wanted: Sequence[NewTopic], *, timeo
 def newest_record_at(settings: KafkaSettings, topic: Topic[Any], *, timeout_s: float = 10.0) -> datetime | None:
     """The timestamp of a topic's newest record; None when it is empty or missing.
 
-    Raises Transient when the broker does not tell.
+    Asks again for up to `timeout_s` while its partitions change their leader, as those of a new topic do. Raises
+    Transient when the broker does not tell.
     """
     client = AdminClient(settings.kafka_options())
     name = settings.topic_prefix + topic.name
-    try:
-        found = client.list_topics(name, timeout=timeout_s).topics.get(name)
-        if found is None or found.error is not None or not found.partitions:
-            return None
-        newest = OffsetSpec.max_timestamp()  # type: ignore[no-untyped-call]
-        asked = {confluent_kafka.TopicPartition(name, partition): newest for partition in found.partitions}
-        told = client.list_offsets(asked, request_timeout=timeout_s)
-        newest_ms = max(future.result().timestamp for future in told.values())
-    except confluent_kafka.KafkaException as error:
-        raise Transient(f"no times of {name}: {error.args[0].name()}") from None
-    return datetime.fromtimestamp(newest_ms / 1000, UTC) if newest_ms > 0 else None
+    give_up_s = time.monotonic() + timeout_s
+    while True:
+        try:
+            newest_ms = _newest_ms(client, name, timeout_s)
+            return datetime.fromtimestamp(newest_ms / 1000, UTC) if newest_ms > 0 else None
+        except confluent_kafka.KafkaException as error:
+            reason = error.args[0]
+            if reason.code() not in NEW_LEADER or time.monotonic() > give_up_s:
+                raise Transient(f"no times of {name}: {reason.name()}") from None
+            time.sleep(ASK_AGAIN_S)
+
+
+def _newest_ms(client: AdminClient, name: str, timeout_s: float) -> int:
+    """0 or less where there is no record."""
+    found = client.list_topics(name, timeout=timeout_s).topics.get(name)
+    if found is None or found.error is not None or not found.partitions:
+        return 0
+    newest = OffsetSpec.max_timestamp()  # type: ignore[no-untyped-call]
+    asked = {confluent_kafka.TopicPartition(name, partition): newest for partition in found.partitions}
+    told = client.list_offsets(asked, request_timeout=timeout_s)
+    return max(int(future.result().timestamp) for future in told.values())
