@@ -67,8 +67,13 @@ def runtime(folder: Path) -> PackedRuntime:
 @pytest.fixture(scope="module")
 def turns() -> list[bytes]:
     audio = soundfile.read(CONVERSATION, dtype="int16", always_2d=True)[0]
-    cut = [audio[at * HZ : (at + 4) * HZ, side] for at in range(0, 60, 6) for side in (0, 1)]
-    return [samples.tobytes() for samples in cut if np.abs(samples).mean() > SPOKEN]
+    return [audio[at * HZ : (at + 4) * HZ, side].tobytes() for at in range(0, 60, 6) for side in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def spoken(turns: list[bytes]) -> list[bytes]:
+    """Those in which somebody speaks."""
+    return [turn for turn in turns if np.abs(np.frombuffer(turn, dtype="<i2")).mean() > SPOKEN]
 
 
 def _heard(engine: WhisperEngine, pcm16: bytes, quality: Quality) -> Recognition:
@@ -103,7 +108,7 @@ def test_a_short_window_sees_the_silence_of_the_full_one(
     """Its states are far nearer to the full window's than those of a window that ends with the speech."""
     seen, unseen, front = [], [], Front(80, lambda _: nullcontext())
     encoder = PackedEncoder(openai_state(read_variables(folder / "model.bin")), [front.mel(clips()[0], FULL_FRAMES)])
-    for turn in turns[:4]:
+    for turn in turns:
         samples = to_whisper_rate(turn, HZ)
         spoken = len(samples) * STATES_PER_S // WHISPER_HZ
         (full,), (short,) = (runtime.hear([samples], Quality.PARTIAL, full=whole) for whole in (True, False))
@@ -150,10 +155,10 @@ def test_a_draft_changes_hardly_more_than_the_cost(runtime: PackedRuntime, turns
     assert sum(same) > 0.75 * len(same)
 
 
-def test_a_partial_takes_over_what_the_last_one_heard(runtime: PackedRuntime, turns: list[bytes]) -> None:
+def test_a_partial_takes_over_what_the_last_one_heard(runtime: PackedRuntime, spoken: list[bytes]) -> None:
     """But for the end, where silence stood for what is heard now; all of it is nearly what hearing it anew gives."""
     apart, taken_text, anew_text = [], [], []
-    for turn in turns:
+    for turn in spoken:
         samples = to_whisper_rate(turn, HZ)
         before: Heard | None = None
         for end_s in (1.0, 1.8, 2.6, 3.4, 4.0):
@@ -175,18 +180,18 @@ def test_a_partial_takes_over_what_the_last_one_heard(runtime: PackedRuntime, tu
     assert jiwer.wer(" ".join(map(str, anew_text)), " ".join(map(str, taken_text))) < 0.15
 
 
-def test_a_full_window_takes_nothing_over(runtime: PackedRuntime, turns: list[bytes]) -> None:
-    samples = to_whisper_rate(turns[0], HZ)
+def test_a_full_window_takes_nothing_over(runtime: PackedRuntime, spoken: list[bytes]) -> None:
+    samples = to_whisper_rate(spoken[0], HZ)
     (before,) = runtime.hear([samples[: len(samples) // 2]], Quality.PARTIAL, full=True)
     (heard,) = runtime.hear([samples], Quality.PARTIAL, full=True, earlier=[before])
     (anew,) = runtime.hear([samples], Quality.PARTIAL, full=True)
     assert (heard.states == anew.states).all()
 
 
-def test_a_final_depends_on_its_audio_alone(make_engine, turns: list[bytes]) -> None:
+def test_a_final_depends_on_its_audio_alone(make_engine, spoken: list[bytes]) -> None:
     """To the last rounding, whatever partials there were."""
     engine, drafted = make_engine("onnxruntime"), 0
-    for turn in turns[:6]:
+    for turn in spoken[:6]:
         request = RecognitionRequest(pcm16=turn, rate_hz=HZ, quality=Quality.FINAL)
         less = replace(request, pcm16=turn[: len(turn) // 4 * 3], quality=Quality.PARTIAL)
         trace = engine.recognize(less).trace
@@ -203,7 +208,7 @@ def test_words_begin_where_ctranslate2_has_them(folder: Path, runtime: PackedRun
     tokenizer = Tokenizer(vocabulary, False, task="transcribe", language="en")
     apart_ms: list[int] = []
     apart: list[float] = []
-    for pcm16 in _spoken(at_most=20):
+    for pcm16 in _said(at_most=20):
         (heard,) = runtime.hear([to_whisper_rate(pcm16, HZ)], Quality.FINAL)
         (said,) = runtime.decode([heard], [Question(PROMPT, 60)], beam=1)
         duration_ms = len(pcm16) // 2 * 1000 // HZ
@@ -219,7 +224,7 @@ def test_words_begin_where_ctranslate2_has_them(folder: Path, runtime: PackedRun
     assert float(np.median(apart)) < 0.05
 
 
-def _spoken(*, at_most: int) -> list[bytes]:
+def _said(*, at_most: int) -> list[bytes]:
     """Turns of the conversation, as they were said."""
     audio = soundfile.read(CONVERSATION, dtype="int16", always_2d=True)[0]
     turns = json.loads(CONVERSATION.with_suffix(".json").read_text())["turns"]
@@ -229,9 +234,9 @@ def _spoken(*, at_most: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("beam", [1, 5])
-def test_each_token_has_its_chance(runtime: PackedRuntime, turns: list[bytes], beam: int) -> None:
+def test_each_token_has_its_chance(runtime: PackedRuntime, spoken: list[bytes], beam: int) -> None:
     """They add up to the score but for the end's, also where the answer is cut or was drafted."""
-    for turn in turns[:6]:
+    for turn in spoken[:6]:
         heard = runtime.hear([to_whisper_rate(turn, HZ)], Quality.FINAL)
         (whole,) = runtime.decode(heard, [Question(PROMPT, 60)], beam=beam)
         questions = (Question(PROMPT, 60, whole.tokens), Question(PROMPT, 3))

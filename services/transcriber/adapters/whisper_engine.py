@@ -348,16 +348,18 @@ class WhisperEngine:
 
 
 def _trace(look: _Look, request: RecognitionRequest) -> _Trace:
-    earlier = request.draft if isinstance(request.draft, _Trace) else _Trace()
+    earlier = _earlier(request)
     heard = look.heard if request.quality is Quality.PARTIAL else earlier.heard
     return _Trace(look.decode.tokens or earlier.tokens, heard)
 
 
 def _traced(request: RecognitionRequest) -> _Trace:
     """What a partial may take over: a final is to depend on its audio alone, to the last rounding."""
-    if isinstance(request.draft, _Trace) and request.quality is Quality.PARTIAL:
-        return request.draft
-    return _Trace()
+    return _earlier(request) if request.quality is Quality.PARTIAL else _Trace()
+
+
+def _earlier(request: RecognitionRequest) -> _Trace:
+    return request.draft if isinstance(request.draft, _Trace) else _Trace()
 
 
 @contextmanager

@@ -107,9 +107,9 @@ def _model(model: str, found: Sequence[Call], seconds: int, parts: Sequence[str]
         figures["offline_full_windows"] = _offline(model, found)
     if "streaming" in parts:
         figures["streaming"] = _streaming(load_engine(model, stage=stages.stage), stages, found)
-    if "virtual_load" in parts and any(leg.words for leg in legs_of(found)):
-        figures["virtual_load"] = [_virtual(model, found, legs, seconds) for legs in steps("LEGS", VIRTUAL_STEPS)]
     timed = any(leg.words for leg in legs_of(found))
+    if "virtual_load" in parts and timed:
+        figures["virtual_load"] = [_virtual(model, found, legs, seconds) for legs in steps("LEGS", VIRTUAL_STEPS)]
     if "load" in parts and timed:
         figures |= _paced(model, seconds)
     if "slower" in parts and timed:
