@@ -35,7 +35,7 @@ from services.assist_gateway.domain.listening import ListenIn, Piece
 from services.chassis.clock import Clock
 from services.chassis.errors import Fatal, SettingError
 from services.chassis.publisher import KafkaPublisher
-from services.chassis.service import Service, run_async
+from services.chassis.service import Service, run_async, stopped
 from services.chassis.topic_view import TopicView
 
 log = structlog.get_logger()
@@ -116,9 +116,7 @@ class Gateway:
                 raise Fatal(f"reading topics ended: {type(view.error).__name__}: {view.error}")
         if serving.done():
             raise Fatal("the page server ended")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), wait_s)
-        return stop.is_set()
+        return await stopped(stop, wait_s)
 
     def _tick(self) -> None:
         self._floor.tick()

@@ -6,7 +6,6 @@ Built on `faust_app`; the services' own `app.py` wires it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
@@ -18,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 from services.chassis.errors import SettingError, Transient
 from services.chassis.faust_app import SourceRecord, raw_topic, source_record
 from services.chassis.publisher import Origin
+from services.chassis.service import stopped
 from services.chassis.settings import KafkaSettings
 from services.contracts.topics import Topic
 
@@ -100,10 +100,3 @@ async def until_done(stop: asyncio.Event, attempt: Callable[[], Awaitable[Result
                 break
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
     return None
-
-
-async def stopped(stop: asyncio.Event, within_s: float) -> bool:
-    """Whether the service was told to stop, waiting for it at most so long."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), within_s)
-    return stop.is_set()

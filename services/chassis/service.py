@@ -6,6 +6,7 @@ Exit codes: 0 after a clean stop, 1 after a Fatal, 2 for a wrong setting (one li
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -117,6 +118,14 @@ def run_async(service: Service[Any], main: Callable[[asyncio.Event], Awaitable[N
     finally:
         _cancel_rest(loop)
         asyncio.set_event_loop(None)
+
+
+async def stopped(stop: asyncio.Event, within_s: float) -> bool:
+    """Whether the service was told to stop, waiting for it at most so long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            await stop.wait()
+    return stop.is_set()
 
 
 def _cancel_rest(loop: asyncio.AbstractEventLoop) -> None:

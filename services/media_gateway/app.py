@@ -13,7 +13,7 @@ import structlog
 
 from services.chassis.errors import Fatal, SettingError, Transient
 from services.chassis.publisher import KafkaPublisher, Publisher
-from services.chassis.service import Service, run_async
+from services.chassis.service import Service, run_async, stopped
 from services.chassis.topic_view import TopicView
 from services.media_gateway.adapters.chunk_topic import ChunkTopic
 from services.media_gateway.adapters.device_directory import RestDeviceDirectory
@@ -186,8 +186,7 @@ async def _devices(directory: DeviceDirectory, stop: asyncio.Event) -> list[SipC
         except Transient as error:
             log.warning("devices_not_known_yet", reason=str(error))
             wait_s = max(DIRECTORY_RETRY_S, error.retry_after_ms / 1000)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), wait_s)
+            await stopped(stop, wait_s)
             continue
         if not found:
             raise Fatal("MEDIA_GATEWAY_DEVICE_IDS: no Existing Phone device of the supervisor was found")

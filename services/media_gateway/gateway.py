@@ -200,7 +200,8 @@ class Gateway:
         for device in self._devices.values():
             self._announce(device)
         try:
-            await asyncio.wait_for(self._idle.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
         except TimeoutError:
             log.warning("calls_cut_at_drain_deadline", calls=sum(len(d.sessions) for d in self._devices.values()))
 

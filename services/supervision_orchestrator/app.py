@@ -10,7 +10,7 @@ from functools import partial
 import faust
 import structlog
 
-from services.chassis.call_stream import Outage, add_agent, co_partitions, origin_of, stopped, until_done
+from services.chassis.call_stream import Outage, add_agent, co_partitions, origin_of, until_done
 from services.chassis.clock import Clock
 from services.chassis.errors import Backpressure, Fatal, Poison, SettingError
 from services.chassis.faust_app import (
@@ -24,7 +24,7 @@ from services.chassis.faust_app import (
 from services.chassis.identities import SupervisorIdentity
 from services.chassis.publisher import KafkaPublisher
 from services.chassis.ringcentral import RateLimit, RingCentralClient
-from services.chassis.service import Service, run_async
+from services.chassis.service import Service, run_async, stopped
 from services.chassis.topic_view import TopicView
 from services.contracts import topics
 from services.supervision_orchestrator.adapters.desk import Desk

@@ -93,7 +93,8 @@ class Events:
             await self._begin(session, place, watch, everything, word)
             while (left_s := admitted.expires_at_s - self._clock.now().timestamp()) > 0:
                 try:
-                    await asyncio.wait_for(owed.wait(), min(left_s, BEAT_S))
+                    async with asyncio.timeout(min(left_s, BEAT_S)):
+                        await owed.wait()
                 except TimeoutError:
                     yield b": here\n\n"
                 owed.clear()

@@ -208,7 +208,8 @@ class Screens:
     async def _expire(self, lease: Lease) -> None:
         while (left_s := lease.expires_at_s - self._clock.now().timestamp()) > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(lease.renewed.wait(), min(left_s, DAY_S))
+                async with asyncio.timeout(min(left_s, DAY_S)):
+                    await lease.renewed.wait()
             lease.renewed.clear()
         raise Closed(4401, "token_expired")
 

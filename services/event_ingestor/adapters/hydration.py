@@ -75,7 +75,8 @@ class Hydrator:
                 self._wanted.set()
             elif self._again_ms and not self._wanted.is_set():
                 try:
-                    await asyncio.wait_for(self._wanted.wait(), self._again_ms / 1000)
+                    async with asyncio.timeout(self._again_ms / 1000):
+                        await self._wanted.wait()
                 except TimeoutError:
                     await self.hydrate()
 
@@ -85,7 +86,8 @@ class Hydrator:
         waited_ms = 0
         while tick_ms:
             try:
-                await asyncio.wait_for(self._wanted.wait(), tick_ms / 1000)
+                async with asyncio.timeout(tick_ms / 1000):
+                    await self._wanted.wait()
                 return True
             except TimeoutError:
                 waited_ms += tick_ms

@@ -109,7 +109,8 @@ class Subscription:
         due_ms = wake_at_ms(self._state)
         wait_s = None if due_ms is None else max(0.0, (due_ms - self._now_ms()) / 1000)
         try:
-            happened = await asyncio.wait_for(self._happened.get(), wait_s)
+            async with asyncio.timeout(wait_s):
+                happened = await self._happened.get()
         except TimeoutError:
             return Woken()
         if not isinstance(happened, str | bytes):

@@ -79,7 +79,8 @@ class WebhookSubscriptions:
                 failures += 1
                 self._tell(refusal)
             try:
-                await asyncio.wait_for(self._changed.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
             except TimeoutError:
                 continue
 

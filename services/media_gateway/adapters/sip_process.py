@@ -72,7 +72,8 @@ class SipProcess:
                 backoff_s = FIRST_BACKOFF_S
             log.warning("sip_worker_died", device_id=self._configuration.device_id, again_in_s=backoff_s)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stop_asked.wait(), backoff_s)
+                async with asyncio.timeout(backoff_s):
+                    await self._stop_asked.wait()
             backoff_s = min(backoff_s * 2, MOST_BACKOFF_S)
 
     def stop(self) -> None:
@@ -109,7 +110,8 @@ class SipProcess:
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         while True:
             try:
-                line = await asyncio.wait_for(reader.readline(), STOP_WAIT_S if self._stopping else HUNG_AFTER_S)
+                async with asyncio.timeout(STOP_WAIT_S if self._stopping else HUNG_AFTER_S):
+                    line = await reader.readline()
             except TimeoutError:
                 log.error("sip_worker_hung", device_id=self._configuration.device_id)
                 return
@@ -127,7 +129,8 @@ class SipProcess:
 
     async def _reap(self, process: asyncio.subprocess.Process) -> None:
         try:
-            await asyncio.wait_for(process.wait(), STOP_WAIT_S if self._stopping else 0.5)
+            async with asyncio.timeout(STOP_WAIT_S if self._stopping else 0.5):
+                await process.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()

@@ -67,7 +67,8 @@ async def _read(websocket: WebSocket, connection: Connection, gateway: Gateway, 
     active: set[asyncio.Task[Any]] = set()
     while True:
         try:
-            text = await asyncio.wait_for(websocket.receive_text(), idle_s)
+            async with asyncio.timeout(idle_s):
+                text = await websocket.receive_text()
         except TimeoutError:
             await websocket.send_text(json.dumps(gateway.error("WSG-902", "Idle timeout")))
             return

@@ -186,3 +186,17 @@ async def test_too_many_dead_letters_end_the_service():
         stage.gateway.sockets[0].lines.put_nowait("no frame")
         with pytest.raises(Fatal):
             await asyncio.wait_for(stage.task, 5)
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_being_stopped_just_as_something_happens_ends_it(turns: int):
+    async with Stage(ScriptedGateway()) as stage:
+        await stage.gaps.get()
+        await stage.settled()
+        await stage.subscription.watch(AGENTS | {"303"})
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        stage.task.cancel()
+        ended, _ = await asyncio.wait([stage.task], timeout=5)
+        assert ended
+        assert stage.task.cancelled()
