@@ -36,7 +36,7 @@ def cross_graph(state: Mapping[str, Floats]) -> bytes:
     """``states`` [1, n, width] to ``cross_k0, cross_v0, …`` [1, heads, n, 64]."""
     shape, graph = shape_of(state), Graph("cross")
     graph.constant("heads", np.array([0, 0, shape.heads, HEAD], dtype=np.int64))
-    rounded = graph.rounded("states")
+    rounded = graph.rounded("states", one=True)
     outputs = []
     for layer in range(shape.layers):
         for part, name in (("k", "key"), ("v", "value")):

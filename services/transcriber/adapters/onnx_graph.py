@@ -18,6 +18,8 @@ OPSET = 18
 IR = 9
 MICROSOFT = "com.microsoft"
 """Domain of onnxruntime's own operators."""
+SLOWER_TOGETHER = "SkipLayerNormFusion"
+"""What onnxruntime makes of an addition and a layer norm takes five times as long as both."""
 BLOCK = 128
 """Neighbours in a column of a weight that share a scale."""
 
@@ -58,20 +60,31 @@ class Graph:
         scale, bias = (self.constant(f"{name}.{part}", state[f"{name}.{part}"]) for part in ("weight", "bias"))
         return self.node("LayerNormalization", [x, scale, bias], output, epsilon=1e-5)
 
-    def rounded(self, x: str) -> Rounded:
-        """Rows in 8 bits around 128, as onnxruntime multiplies unsigned by signed; and a scale a row."""
+    def rounded(self, x: str, *, one: bool = False, above: float = 0.0) -> Rounded:
+        """Rows in 8 bits around 128, as onnxruntime multiplies unsigned by signed; and a scale a row.
+
+        ``one``: x is [1, rows, width]. ``above``: no value lies below its negative. Both save time.
+        """
         if not self._rounds:
             self._rounds = True
             self.constant("round.last", np.array([-1], dtype=np.int64))
             self.constant("round.zero", np.array(128, dtype=np.uint8))
             for name, value in (("one", 1.0), ("step", 1 / 127), ("finest", 1e-9)):
                 self.constant(f"round.{name}", np.array(value, dtype=np.float32))
-        most = self.node("ReduceMax", [self.node("Abs", [x]), "round.last"], keepdims=1)
-        scale = self.node("Max", [self.node("Mul", [most, "round.step"]), "round.finest"])
+        most = self.node("ReduceMax", [x if above else self.node("Abs", [x]), "round.last"], keepdims=1)
+        finest = self.constant(f"{most}.finest", np.array(above / 127, dtype=np.float32)) if above else "round.finest"
+        scale = self.node("Max", [self.node("Mul", [most, "round.step"]), finest])
+        if one:
+            scales = self.node("Reshape", [scale, "round.last"])
+            middle = helper.make_tensor("middle", TensorProto.UINT8, [1], [128])
+            zeros = self.node("ConstantOfShape", [self.node("Shape", [scales])], value=middle)
+            return Rounded(self.node("QuantizeLinear", [x, scales, zeros], axis=1), scale)
         scaled = self.node("Mul", [x, self.node("Reciprocal", [scale])])
         return Rounded(self.node("QuantizeLinear", [scaled, "round.one", "round.zero"]), scale)
 
-    def by_rows(self, x: Rounded, weight: Floats, bias: Floats | None = None, *, signed: bool | None = None) -> str:
+    def by_rows(
+        self, x: Rounded, weight: Floats, bias: Floats | None = None, output: str = "", *, signed: bool | None = None
+    ) -> str:
         """``x @ weight.T + bias``; the weight, [out, in], is rounded by columns: the fastest for many rows.
 
         ``signed``: the weight's bytes, else around 128 like the rows'; as this processor has it right where not given.
@@ -82,8 +95,9 @@ class Graph:
             columns, zeros = columns.view(np.uint8) ^ 0x80, ["round.zero", "round.zero"]
         inputs = [x.values, self.constant(f"{name}.w", columns), "round.one", self.constant(f"{name}.s", scales)]
         product = self.node("MatMulIntegerToFloat", inputs + zeros, domain=MICROSOFT)
-        out = self.node("Mul", [product, x.scale])
-        return out if bias is None else self.node("Add", [out, self.constant(f"{name}.b", bias)])
+        if bias is None:
+            return self.node("Mul", [product, x.scale], output)
+        return self.node("Add", [self.node("Mul", [product, x.scale]), self.constant(f"{name}.b", bias)], output)
 
     def by_blocks(self, x: str, weight: Floats, bias: Floats | None = None, output: str = "", *, bits: int = 8) -> str:
         """``x @ weight.T + bias``; the weight, [out, in], is rounded in blocks: the fastest for a row or a few."""
@@ -142,7 +156,9 @@ def session(graph: bytes) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        graph, options, providers=["CPUExecutionProvider"], disabled_optimizers=[SLOWER_TOGETHER]
+    )
 
 
 @cache

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from services.transcriber.adapters.ctranslate2_weights import layers_of
-from services.transcriber.adapters.encoder_graph import layer_graph, window_graph
+from services.transcriber.adapters.ctranslate2_weights import HEAD, layers_of
+from services.transcriber.adapters.encoder_graph import KEY, layer_graph, weighted, window_graph
 from services.transcriber.adapters.onnx_graph import Floats, session
 from services.transcriber.adapters.runtime import FULL_STATES, Heard, Tail
 from services.transcriber.adapters.silence_tail import TAIL_FROM
 from services.transcriber.domain.recognition import nothing
 
-STRIDE = 16
+STRIDE = 32
 """So many neighbouring states of the silence are nearly alike: one stands for them."""
 SETTLED_STATES = 40
 """States nearer to the end of a window, where silence stood for what was still to come, are made anew: 0.8 s."""
@@ -52,25 +52,20 @@ class PackedEncoder:
         each = math.log((FULL_STATES - own) / count) if count else 0.0
         weight = np.full(count, each, dtype=np.float32)
         first = len(self.picked) - count
-        behind = [_cut(tail, first, first + count) for tail in self._tails]
-        made, tails = self._run(mel, before, behind, weight, between)
+        cut = [_cut(tail, first, first + count) for tail in self._tails]
+        behind = [(weighted(key, each), value) for key, value in cut]
+        made, tails = self._run(mel, before, behind, between)
         taken = earlier.states[:known] if earlier is not None else made[:0]
         weights = np.concatenate([np.zeros(own, dtype=np.float32), weight])
         return Heard(np.concatenate([taken, made, self.picked[first:]]), weights, own, tuple(tails))
 
     def alone(self, mel: Floats) -> tuple[Floats, list[Tail]]:
         """States [frames / 2, width] of a window that sees nothing behind it; each layer's own keys and values."""
-        nothing_behind = np.zeros((1, 0, self._width), dtype=np.float32)
-        tails = [(nothing_behind, nothing_behind)] * len(self._layers)
-        return self._run(mel, [], tails, np.zeros(0, dtype=np.float32), nothing)
+        keys, values = (np.zeros((1, 0, width), dtype=np.float32) for width in (self._width // HEAD * KEY, self._width))
+        return self._run(mel, [], [(keys, values)] * len(self._layers), nothing)
 
     def _run(
-        self,
-        mel: Floats,
-        before: Sequence[Tail],
-        behind: Sequence[Tail],
-        weight: Floats,
-        between: Callable[[], None],
+        self, mel: Floats, before: Sequence[Tail], behind: Sequence[Tail], between: Callable[[], None]
     ) -> tuple[Floats, list[Tail]]:
         """States [n, width] of what ``before`` does not have, and each layer's keys and values, those of before too."""
         known = before[0][0].shape[1] if before else 0
@@ -79,12 +74,11 @@ class PackedEncoder:
         first = known - margin
         (x,) = self._window.run(None, {"mel": mel[:, :, 2 * first :], "first": np.array([first])})
         x = x[:, margin:]
-        weights = np.concatenate([np.zeros(known, dtype=np.float32), weight])
         tails: list[Tail] = []
         for number, layer in enumerate(self._layers):
             between()
             key, value = _joined(before[number], behind[number]) if before else behind[number]
-            x, *own = layer.run(None, {"before": x, "tail_k": key, "tail_v": value, "tail_weight": weights})
+            x, *own = layer.run(None, {"before": x, "tail_k": key, "tail_v": value})
             tails.append(_joined(before[number], (own[0], own[1])) if before else (own[0], own[1]))
         return x[0], tails
 
