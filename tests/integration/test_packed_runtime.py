@@ -17,17 +17,19 @@ import onnxruntime
 import pytest
 import soundfile
 import tokenizers
+from faster_whisper.feature_extractor import FeatureExtractor
 from faster_whisper.tokenizer import Tokenizer
 
 from services.transcriber.adapters.ctranslate2_runtime import CTranslate2Runtime
 from services.transcriber.adapters.ctranslate2_weights import openai_state, read_variables
+from services.transcriber.adapters.log_mel import Front
 from services.transcriber.adapters.onnx_graph import BLOCK, Floats, Graph, rounded_blocks, session, sums_signed
 from services.transcriber.adapters.packed_decoder import PackedDecoder
 from services.transcriber.adapters.packed_encoder import SETTLED_STATES, PackedEncoder
 from services.transcriber.adapters.packed_runtime import PAD_S, PackedRuntime
-from services.transcriber.adapters.resampling import WHISPER_HZ, to_whisper_rate
-from services.transcriber.adapters.runtime import FULL_FRAMES, STATES_PER_S, Front, Heard, Question, even_frames
+from services.transcriber.adapters.runtime import FULL_FRAMES, STATES_PER_S, Heard, Question, even_frames
 from services.transcriber.adapters.silence_tail import TAIL_FROM, clips
+from services.transcriber.adapters.sound import WHISPER_HZ, Sound, sound_of, to_whisper_rate
 from services.transcriber.adapters.weights import model_folder
 from services.transcriber.adapters.whisper_engine import WhisperEngine
 from services.transcriber.adapters.word_spans import aligned_words
@@ -109,23 +111,36 @@ def test_a_short_window_sees_the_silence_of_the_full_one(
     seen, unseen, front = [], [], Front(80, lambda _: nullcontext())
     encoder = PackedEncoder(openai_state(read_variables(folder / "model.bin")), [front.mel(clips()[0], FULL_FRAMES)])
     for turn in turns:
-        samples = to_whisper_rate(turn, HZ)
-        spoken = len(samples) * STATES_PER_S // WHISPER_HZ
-        (full,), (short,) = (runtime.hear([samples], Quality.PARTIAL, full=whole) for whole in (True, False))
+        sound = sound_of(turn, HZ)
+        spoken = int(sound.duration_s * STATES_PER_S)
+        (full,), (short,) = (runtime.hear([sound], Quality.PARTIAL, full=whole) for whole in (True, False))
         assert (full.own, short.own) == (
             FULL_FRAMES // 2,
-            even_frames(len(samples) / WHISPER_HZ + PAD_S[Quality.PARTIAL]) // 2,
+            even_frames(sound.duration_s + PAD_S[Quality.PARTIAL]) // 2,
         )
         assert np.exp(short.weight).sum() == pytest.approx(FULL_FRAMES // 2, rel=1e-4)
-        alone, _ = encoder.alone(front.mel(samples, 2 * short.own))
+        alone, _ = encoder.alone(front.mel(sound, 2 * short.own))
         seen.append(_apart(short.states[:spoken], full.states[:spoken]))
         unseen.append(_apart(alone[:spoken], full.states[:spoken]))
     assert float(np.median(seen)) < 0.15
     assert float(np.median(seen)) < 0.5 * float(np.median(unseen))
 
 
+def test_telephone_audio_gives_the_frames_that_it_would_give_at_twice_its_rate(spoken: list[bytes]) -> None:
+    """But for single quiet ones near its upper end; and those at Whisper's rate are the library's own."""
+    front, library = Front(80, lambda _: nullcontext()), FeatureExtractor(feature_size=80)
+    for turn in spoken:
+        taken, brought = sound_of(turn, HZ), Sound(to_whisper_rate(turn, HZ), WHISPER_HZ)
+        frames = even_frames(taken.duration_s)
+        ours, theirs = front.mel(taken, frames)[0], front.mel(brought, frames)[0]
+        assert ours.shape == (80, frames)
+        assert np.abs(ours - theirs)[:55].max() < 0.1
+        assert np.abs(ours - theirs).mean(axis=1).max() < 0.02
+        assert theirs == pytest.approx(library(brought.samples, padding=0)[:, :frames], abs=1e-4)
+
+
 def test_the_tail_that_stands_for_itself_is_silence_at_its_own_positions(runtime: PackedRuntime) -> None:
-    (heard,) = runtime.hear([np.zeros(2 * WHISPER_HZ, dtype=np.float32)], Quality.FINAL)
+    (heard,) = runtime.hear([Sound(np.zeros(2 * HZ, dtype=np.float32), HZ)], Quality.FINAL)
     plain = runtime.plain(heard)
     assert (plain[: heard.own] == heard.states[: heard.own]).all()
     assert len(plain) > heard.own
@@ -135,17 +150,16 @@ def test_the_tail_that_stands_for_itself_is_silence_at_its_own_positions(runtime
 def test_a_draft_changes_hardly_more_than_the_cost(runtime: PackedRuntime, turns: list[bytes]) -> None:
     """Whether it is right, right at first, has a token too many or too few, or is about something else.
 
-    Of two tokens that are about equally likely the other may come: products of one row and of many round apart. So only
-    partials are drafted.
+    Of two tokens that are about equally likely the other may come: products of one row and of many round apart.
     """
     limit, same = 60, []
     for turn in turns:
-        heard = runtime.hear([to_whisper_rate(turn, HZ)], Quality.PARTIAL)
+        heard = runtime.hear([sound_of(turn, HZ)], Quality.PARTIAL)
         (plain,) = runtime.decode(heard, [Question(PROMPT, limit)], beam=1)
         tokens = plain.tokens
         if len(tokens) < 4:
             continue
-        for draft in (tokens, tokens[:3], tokens[1:], (*tokens[:2], 11, *tokens[2:]), (11,) * 9, (*tokens, 11, 13)):
+        for draft in _drafts(tokens):
             (drafted,) = runtime.decode(heard, [Question(PROMPT, limit, draft)], beam=1)
             same.append(drafted.tokens == tokens)
             assert drafted.tokens != tokens or drafted.score == pytest.approx(plain.score, abs=0.2)
@@ -155,14 +169,37 @@ def test_a_draft_changes_hardly_more_than_the_cost(runtime: PackedRuntime, turns
     assert sum(same) > 0.75 * len(same)
 
 
+def test_a_proven_answer_is_the_same_whatever_was_drafted(runtime: PackedRuntime, spoken: list[bytes]) -> None:
+    """To the last rounding of every chance, also where it is cut short; and it is nearly the answer of single steps."""
+    proven_text, plain_text = [], []
+    for turn in spoken:
+        heard = runtime.hear([sound_of(turn, HZ)], Quality.FINAL)
+        for limit in (60, 5):
+            (proven,) = runtime.decode(heard, [Question(PROMPT, limit, proven=True)], beam=1)
+            for draft in _drafts(proven.tokens):
+                assert runtime.decode(heard, [Question(PROMPT, limit, draft, proven=True)], beam=1) == [proven]
+            assert len(proven.tokens) <= limit
+            assert proven.ended == (len(proven.tokens) < limit)
+        (plain,) = runtime.decode(heard, [Question(PROMPT, 60)], beam=1)
+        plain_text += plain.tokens
+        proven_text += runtime.decode(heard, [Question(PROMPT, 60, proven=True)], beam=1)[0].tokens
+    assert len(plain_text) > 50
+    assert jiwer.wer(" ".join(map(str, plain_text)), " ".join(map(str, proven_text))) < 0.1
+
+
+def _drafts(tokens: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Right, right at first, with a token too many or too few, or about something else."""
+    return [tokens, tokens[:3], tokens[1:], (*tokens[:2], 11, *tokens[2:]), (11,) * 9, (*tokens, 11, 13)]
+
+
 def test_a_partial_takes_over_what_the_last_one_heard(runtime: PackedRuntime, spoken: list[bytes]) -> None:
     """But for the end, where silence stood for what is heard now; all of it is nearly what hearing it anew gives."""
     apart, taken_text, anew_text = [], [], []
     for turn in spoken:
-        samples = to_whisper_rate(turn, HZ)
+        sound = sound_of(turn, HZ)
         before: Heard | None = None
         for end_s in (1.0, 1.8, 2.6, 3.4, 4.0):
-            so_far = samples[: int(end_s * WHISPER_HZ)]
+            so_far = Sound(sound.samples[: int(end_s * HZ)], HZ)
             (heard,) = runtime.hear([so_far], Quality.PARTIAL, earlier=[before])
             (anew,) = runtime.hear([so_far], Quality.PARTIAL)
             assert heard.own == anew.own
@@ -181,10 +218,10 @@ def test_a_partial_takes_over_what_the_last_one_heard(runtime: PackedRuntime, sp
 
 
 def test_a_full_window_takes_nothing_over(runtime: PackedRuntime, spoken: list[bytes]) -> None:
-    samples = to_whisper_rate(spoken[0], HZ)
-    (before,) = runtime.hear([samples[: len(samples) // 2]], Quality.PARTIAL, full=True)
-    (heard,) = runtime.hear([samples], Quality.PARTIAL, full=True, earlier=[before])
-    (anew,) = runtime.hear([samples], Quality.PARTIAL, full=True)
+    sound = sound_of(spoken[0], HZ)
+    (before,) = runtime.hear([Sound(sound.samples[: len(sound.samples) // 2], HZ)], Quality.PARTIAL, full=True)
+    (heard,) = runtime.hear([sound], Quality.PARTIAL, full=True, earlier=[before])
+    (anew,) = runtime.hear([sound], Quality.PARTIAL, full=True)
     assert (heard.states == anew.states).all()
 
 
@@ -209,7 +246,7 @@ def test_words_begin_where_ctranslate2_has_them(folder: Path, runtime: PackedRun
     apart_ms: list[int] = []
     apart: list[float] = []
     for pcm16 in _said(at_most=20):
-        (heard,) = runtime.hear([to_whisper_rate(pcm16, HZ)], Quality.FINAL)
+        (heard,) = runtime.hear([sound_of(pcm16, HZ)], Quality.FINAL)
         (said,) = runtime.decode([heard], [Question(PROMPT, 60)], beam=1)
         duration_ms = len(pcm16) // 2 * 1000 // HZ
         plain = runtime.plain(heard)
@@ -237,7 +274,7 @@ def _said(*, at_most: int) -> list[bytes]:
 def test_each_token_has_its_chance(runtime: PackedRuntime, spoken: list[bytes], beam: int) -> None:
     """They add up to the score but for the end's, also where the answer is cut or was drafted."""
     for turn in spoken[:6]:
-        heard = runtime.hear([to_whisper_rate(turn, HZ)], Quality.FINAL)
+        heard = runtime.hear([sound_of(turn, HZ)], Quality.FINAL)
         (whole,) = runtime.decode(heard, [Question(PROMPT, 60)], beam=beam)
         questions = (Question(PROMPT, 60, whole.tokens), Question(PROMPT, 3))
         for said in (whole, *(runtime.decode(heard, [question], beam=beam)[0] for question in questions)):

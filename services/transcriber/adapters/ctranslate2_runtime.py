@@ -14,15 +14,14 @@ from typing import Any
 import ctranslate2
 import numpy as np
 
+from services.transcriber.adapters.log_mel import Front
 from services.transcriber.adapters.onnx_graph import Floats
-from services.transcriber.adapters.resampling import WHISPER_HZ, Samples
 from services.transcriber.adapters.runtime import (
     FULL_FRAMES,
     FULL_STATES,
     MOST_TOKENS,
     STATES_PER_S,
     Alignment,
-    Front,
     Heard,
     Hypothesis,
     Question,
@@ -32,6 +31,7 @@ from services.transcriber.adapters.runtime import (
     states_within,
 )
 from services.transcriber.adapters.silence_tail import TAIL_FROM, mean_tail
+from services.transcriber.adapters.sound import Sound
 from services.transcriber.domain.recognition import Quality, nothing
 
 PAD_S = {Quality.PARTIAL: 1.5, Quality.FINAL: 2.0}
@@ -51,7 +51,7 @@ class CTranslate2Runtime:
         self._front = front
         self._end = end
         self._stage = stage
-        self._tail = mean_tail(lambda samples: self._encode(samples, FULL_FRAMES))
+        self._tail = mean_tail(lambda sound: self._encode(sound, FULL_FRAMES))
 
     def batch_key(self, duration_ms: int, quality: Quality, expected: str) -> Hashable | None:
         """Partials go together, and finals of one length; their prompts are equally long."""
@@ -61,7 +61,7 @@ class CTranslate2Runtime:
 
     def hear(
         self,
-        samples: Sequence[Samples],
+        sounds: Sequence[Sound],
         quality: Quality,
         *,
         full: bool = False,
@@ -69,8 +69,8 @@ class CTranslate2Runtime:
         between: Callable[[], None] = nothing,
     ) -> list[Heard]:
         """All as long as the longest."""
-        frames = [FULL_FRAMES if full else _own_frames(len(one) / WHISPER_HZ, quality) for one in samples]
-        own = [self._encode(one, number) for one, number in zip(samples, frames, strict=True)]
+        frames = [FULL_FRAMES if full else _own_frames(one.duration_s, quality) for one in sounds]
+        own = [self._encode(one, number) for one, number in zip(sounds, frames, strict=True)]
         longest = max(len(states) for states in own)
         length = _final_states(longest) if quality is Quality.FINAL else min(longest + PARTIAL_TAIL_STATES, FULL_STATES)
         nothing = np.zeros(length, dtype=np.float32)
@@ -116,8 +116,8 @@ class CTranslate2Runtime:
         tokens = tuple(token for token in result.sequences_ids[0] if token < self._end)
         return Hypothesis(tokens, result.scores[0], result.no_speech_prob, ended=len(tokens) < limit)
 
-    def _encode(self, samples: Samples, frames: int) -> Floats:
-        mel = self._front.mel(samples, frames)
+    def _encode(self, sound: Sound, frames: int) -> Floats:
+        mel = self._front.mel(sound, frames)
         with self._stage("encode"):
             states = self._model.encode(ctranslate2.StorageView.from_array(mel), to_cpu=True)
             out: Floats = np.array(states, dtype=np.float32)[0]

@@ -14,7 +14,7 @@ import numpy as np
 
 from services.chassis.errors import SettingError, Transient
 from services.transcriber.adapters.ctranslate2_weights import HEAD, layers_of, openai_state, read_variables
-from services.transcriber.adapters.resampling import WHISPER_HZ, to_whisper_rate
+from services.transcriber.adapters.sound import WHISPER_HZ, to_whisper_rate
 from services.transcriber.domain.recognition import (
     EngineIdentity,
     Quality,

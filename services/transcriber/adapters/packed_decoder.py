@@ -92,17 +92,25 @@ class PackedDecoder:
         ``heard`` has its ``cross``.
 
         A draft is checked all at once, which costs less than to find its tokens, and changes nothing but by rounding.
+        Where the answer is to be ``proven``, a last pass goes over all of it, in which what follows a token depends on
+        those before it alone, to the last bit: so it is the same whatever the draft was.
         """
         prompt, draft = question.prompt, question.draft[: question.limit - 1] if beam == 1 else ()
-        path = _Path(self._looked_at(heard) | {"weight": heard.weight}, len(prompt))
-        wanted = [prompt.index(self._start), *range(len(prompt) - 1, len(prompt) + len(draft))]
-        logits = self._run(path, [[*prompt, *draft]], wanted)[0]
-        silent = float(np.exp(_log_softmax(logits[0])[self._no_speech]))
-        following = logits[1:]
-        following[0, self._not_first] = -np.inf
-        if beam == 1:
-            return self._greedy(path, following, list(draft), question.limit, silent)
-        return self._search(path, self._chances(following), beam, question.limit, silent, between)
+        fixed = self._looked_at(heard) | {"weight": heard.weight}
+        while True:
+            path = _Path(fixed, len(prompt))
+            wanted = [prompt.index(self._start), *range(len(prompt) - 1, len(prompt) + len(draft))]
+            logits = self._run(path, [[*prompt, *draft]], wanted, wide=question.proven)[0]
+            silent = float(np.exp(_log_softmax(logits[0])[self._no_speech]))
+            following = logits[1:]
+            following[0, self._not_first] = -np.inf
+            if beam > 1:
+                return self._search(path, self._chances(following), beam, question.limit, silent, between)
+            said = self._greedy(path, following, list(draft), question.limit, silent)
+            drafted = said.tokens[: question.limit - 1]
+            if not question.proven or draft[: len(drafted)] == drafted:
+                return said
+            draft = drafted
 
     def align(self, heard: Heard, prompt: Sequence[int], said: Hypothesis, duration_ms: int) -> Alignment:
         """When the tokens were said, as those heads tell that follow the speech; see ``Runtime``.
@@ -131,9 +139,8 @@ class PackedDecoder:
         told: list[float] = []
         while True:
             for number in range(len(following)):
-                chances = self._chances(following[number : number + 1])[0]
-                best = int(chances.argmax())
-                told.append(float(chances[best]))
+                best, chance = self._likeliest(following[number])
+                told.append(chance)
                 if best != self._end:
                     tokens.append(best)
                 if best == self._end or len(tokens) >= limit:
@@ -172,10 +179,12 @@ class PackedDecoder:
             beams = kept
         return _hypothesis(max(done or kept, key=lambda beam: beam.score), silent, limit)
 
-    def _run(self, path: _Path, tokens: Sequence[Sequence[int]], wanted: Sequence[int] = ()) -> Floats:
+    def _run(
+        self, path: _Path, tokens: Sequence[Sequence[int]], wanted: Sequence[int] = (), *, wide: bool = False
+    ) -> Floats:
         """Logits [rows, wanted, vocabulary] of what follows the tokens, or those wanted; the path is longer by them."""
         feeds = path.fixed | self._feeds(tokens, path.past, wanted or range(len(tokens[0])))
-        wide = len(tokens) * len(tokens[0]) >= WIDE
+        wide = wide or len(tokens) * len(tokens[0]) >= WIDE
         logits, *path.past, normed = self._steps[wide].run(self._made, feeds)
         if not wide:
             self.refine(logits, normed)
@@ -204,6 +213,12 @@ class PackedDecoder:
             rough[self._never] = never
             for tokens in (likely, [self._no_speech]):
                 rough[tokens] = self._embedding[tokens].astype(np.float32) @ state
+
+    def _likeliest(self, following: Floats) -> tuple[int, float]:
+        """The token that comes next, and its log probability."""
+        following[self._never] = -np.inf
+        best = int(following.argmax())
+        return best, -float(np.log(np.exp(following - following[best]).sum()))
 
     def _chances(self, following: Floats) -> Floats:
         """Log probability of each token that may come next, a row for each of ``following``."""

@@ -10,16 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from services.transcriber.adapters.ctranslate2_weights import openai_state, read_variables
+from services.transcriber.adapters.log_mel import Front
 from services.transcriber.adapters.onnx_graph import Floats
 from services.transcriber.adapters.packed_decoder import PackedDecoder
 from services.transcriber.adapters.packed_encoder import PackedEncoder, settled
-from services.transcriber.adapters.resampling import WHISPER_HZ, Samples
 from services.transcriber.adapters.runtime import (
     FULL_FRAMES,
     FULL_STATES,
     STATES_PER_S,
     Alignment,
-    Front,
     Heard,
     Hypothesis,
     Question,
@@ -28,9 +27,10 @@ from services.transcriber.adapters.runtime import (
     spliced,
 )
 from services.transcriber.adapters.silence_tail import TAIL_FROM, clips
+from services.transcriber.adapters.sound import Sound
 from services.transcriber.domain.recognition import Quality, nothing
 
-PAD_S = {Quality.PARTIAL: 0.3, Quality.FINAL: 1.0}
+PAD_S = {Quality.PARTIAL: 0.3, Quality.FINAL: 0.6}
 PLAIN_TAIL_STATES = 2 * STATES_PER_S
 
 
@@ -53,7 +53,7 @@ class PackedRuntime:
 
     def hear(
         self,
-        samples: Sequence[Samples],
+        sounds: Sequence[Sound],
         quality: Quality,
         *,
         full: bool = False,
@@ -65,8 +65,8 @@ class PackedRuntime:
         On a full window, all: there what is still to come stands as silence in the middle.
         """
         out = []
-        for one, known in zip(samples, [None] * len(samples) if full or not earlier else earlier, strict=True):
-            frames = FULL_FRAMES if full else even_frames(len(one) / WHISPER_HZ + PAD_S[quality])
+        for one, known in zip(sounds, [None] * len(sounds) if full or not earlier else earlier, strict=True):
+            frames = FULL_FRAMES if full else even_frames(one.duration_s + PAD_S[quality])
             mel = self._front.mel(one, frames)
             with self._stage("encode"):
                 heard = self._encoder.encode(mel, earlier=known, between=between)

@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
-from faster_whisper.feature_extractor import FeatureExtractor
 
 from services.transcriber.adapters.onnx_graph import Floats
-from services.transcriber.adapters.resampling import WHISPER_HZ, Samples
+from services.transcriber.adapters.sound import Sound
 from services.transcriber.domain.recognition import Quality, nothing
 
 FRAMES_PER_S = 100
@@ -77,11 +76,15 @@ class Alignment:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What stands before the answer, and how long that may be. ``draft``: tokens that may be right."""
+    """What stands before the answer, and how long that may be. ``draft``: tokens that may be right.
+
+    ``proven``: a greedy answer is to be the same, to the last rounding, whatever was drafted.
+    """
 
     prompt: tuple[int, ...]
     limit: int
     draft: tuple[int, ...] = ()
+    proven: bool = False
 
 
 class Runtime(Protocol):
@@ -93,7 +96,7 @@ class Runtime(Protocol):
 
     def hear(
         self,
-        samples: Sequence[Samples],
+        sounds: Sequence[Sound],
         quality: Quality,
         *,
         full: bool = False,
@@ -124,23 +127,6 @@ class Runtime(Protocol):
     def align(self, heard: Heard, prompt: Sequence[int], said: Hypothesis, duration_ms: int) -> Alignment:
         """When each token was said, of at least one, within so much audio. ``prompt``: its tokens, no context."""
         ...
-
-
-class Front:
-    """Samples to log-mel frames."""
-
-    def __init__(self, mels: int, stage: Stage) -> None:
-        """``mels``: how many bands the model has."""
-        self._features = FeatureExtractor(feature_size=mels)
-        self._stage = stage
-
-    def mel(self, samples: Samples, frames: int) -> Floats:
-        """[1, mels, frames], with silence behind the samples or cut off."""
-        with self._stage("front"):
-            padded = np.zeros(frames * WHISPER_HZ // FRAMES_PER_S, dtype=np.float32)
-            padded[: len(samples)] = samples[: len(padded)]
-            mel = self._features(padded, padding=0)[..., :frames]
-            return np.ascontiguousarray(mel[np.newaxis], dtype=np.float32)
 
 
 def even_frames(seconds: float) -> int:

@@ -14,7 +14,7 @@ from importlib import resources
 import numpy as np
 import numpy.typing as npt
 
-from services.transcriber.adapters.resampling import Samples, to_whisper_rate
+from services.transcriber.adapters.sound import Sound, sound_of
 
 TAIL_FROM = 225
 """First state used: 4.5 s, well behind the clips' last word."""
@@ -22,18 +22,18 @@ TAIL_FROM = 225
 States = npt.NDArray[np.float32]
 
 
-def clips() -> list[Samples]:
-    """Three voices, three seconds each, at Whisper's rate."""
+def clips() -> list[Sound]:
+    """Three voices, three seconds each."""
     found = (item for item in resources.files(__package__).joinpath("voices").iterdir() if item.name.endswith(".wav"))
     out = []
     for clip in sorted(found, key=lambda item: item.name):
         with clip.open("rb") as file, wave.open(file) as reader:
             pcm16, rate_hz = reader.readframes(reader.getnframes()), reader.getframerate()
-        out.append(to_whisper_rate(pcm16, rate_hz))
+        out.append(sound_of(pcm16, rate_hz))
     return out
 
 
-def mean_tail(encode_full: Callable[[Samples], States]) -> States:
+def mean_tail(encode_full: Callable[[Sound], States]) -> States:
     """States of 1,500 positions, of which those from ``TAIL_FROM`` on are silence; shape (1500, d_model)."""
     mean: States = np.mean(np.stack([encode_full(clip) for clip in clips()]), axis=0)
     return mean

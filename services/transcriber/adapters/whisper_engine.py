@@ -28,17 +28,17 @@ from faster_whisper.tokenizer import Tokenizer
 from services.chassis.errors import Transient
 from services.transcriber.adapters.ctranslate2_runtime import CTranslate2Runtime
 from services.transcriber.adapters.first_looks import FirstLooks
+from services.transcriber.adapters.log_mel import Front
 from services.transcriber.adapters.packed_runtime import PackedRuntime
-from services.transcriber.adapters.resampling import WHISPER_HZ, to_whisper_rate
 from services.transcriber.adapters.runtime import (
     MOST_TOKENS,
-    Front,
     Heard,
     Hypothesis,
     Question,
     Runtime,
     Stage,
 )
+from services.transcriber.adapters.sound import sound_of
 from services.transcriber.adapters.word_spans import aligned_words, spread_words
 from services.transcriber.domain.guards import echoes, loop_start, suspicious, token_limit
 from services.transcriber.domain.recognition import (
@@ -72,7 +72,7 @@ class _Tongue:
 
 @dataclass(frozen=True, slots=True)
 class _Trace:
-    """What the next partial of an utterance can use: the last answer, and what the last partial heard."""
+    """What the next decode of an utterance can use: the last answer; and a partial, what the last partial heard."""
 
     tokens: tuple[int, ...] = ()
     heard: Heard | None = None
@@ -234,9 +234,9 @@ class WhisperEngine:
             if _worth_knowing(decode, earlier):
                 before.append(pcm16)
                 prefix += decode.tokens
-        whole = to_whisper_rate(b"".join([*before, request.pcm16]), request.rate_hz)
+        whole = sound_of(b"".join([*before, request.pcm16]), request.rate_hz)
         told = len(prefix) + len(self._context(request))
-        if not before or len(whole) > LONGEST_S * WHISPER_HZ or told > MOST_TOKENS - PROMPT_TOKENS:
+        if not before or whole.duration_s > LONGEST_S or told > MOST_TOKENS - PROMPT_TOKENS:
             return None
         heard = self._runtime.hear([whole], Quality.FINAL, between=between)
         (decode,) = self._generate(heard, [request], [look.tongue], beam=BEAM, prefix=prefix, between=between)
@@ -264,10 +264,11 @@ class WhisperEngine:
         return [_Look(*look) for look in zip(heard, decodes, tongues, strict=True)]
 
     def _hear(self, requests: Sequence[RecognitionRequest], *, full: bool = False) -> list[Heard]:
-        with self._stage("front"):
-            samples = [to_whisper_rate(request.pcm16, request.rate_hz) for request in requests]
-        earlier = [_traced(request).heard for request in requests]
-        return self._runtime.hear(samples, requests[0].quality, full=full, earlier=earlier)
+        sounds = [sound_of(request.pcm16, request.rate_hz) for request in requests]
+        # A final is to depend on its audio alone: of its words a draft may tell, not of what was heard.
+        known = requests[0].quality is Quality.PARTIAL
+        earlier = [_earlier(request).heard if known else None for request in requests]
+        return self._runtime.hear(sounds, requests[0].quality, full=full, earlier=earlier)
 
     def _tongues(self, heard: Sequence[Heard], requests: Sequence[RecognitionRequest]) -> list[_Tongue]:
         """The language of each, which is heard where it is neither known nor the only one."""
@@ -308,7 +309,8 @@ class WhisperEngine:
                     *prefix,
                 ),
                 limit=min(token_limit(request.duration_ms) + 1, MOST_TOKENS),
-                draft=_traced(request).tokens,
+                draft=_earlier(request).tokens,
+                proven=request.quality is not Quality.PARTIAL,
             )
             for request, tongue in zip(requests, tongues, strict=True)
         ]
@@ -351,11 +353,6 @@ def _trace(look: _Look, request: RecognitionRequest) -> _Trace:
     earlier = _earlier(request)
     heard = look.heard if request.quality is Quality.PARTIAL else earlier.heard
     return _Trace(look.decode.tokens or earlier.tokens, heard)
-
-
-def _traced(request: RecognitionRequest) -> _Trace:
-    """What a partial may take over: a final is to depend on its audio alone, to the last rounding."""
-    return _earlier(request) if request.quality is Quality.PARTIAL else _Trace()
 
 
 def _earlier(request: RecognitionRequest) -> _Trace:

@@ -301,7 +301,7 @@ class LegStream:
         if ended.cause in (Cause.GAP, Cause.LEG_END):
             # Less than a frame is left over: it belongs to what was being said.
             ended = replace(ended, end_ms=max(ended.end_ms, self._hearing.end_ms))
-        spoken.ended, spoken.heard_ms, spoken.trace = ended, self._hearing.end_ms, None
+        spoken.ended, spoken.heard_ms = ended, self._hearing.end_ms
         spoken.gap_ms += self._hearing.take_gap(ended.then)
         spoken.end_wall_ms = self._hearing.wall_ms(ended.end_ms)
         decoded_ms = spoken.speculated_ms if ended.cause in (Cause.SILENCE, Cause.BREATH) else None
@@ -314,6 +314,7 @@ class LegStream:
             spoken.goes_on()
             out.append(CancelDecode(spoken.utterance_id))
             out.append(self._job(spoken, Kind.FINAL, ended.end_ms))
+        spoken.trace = None
         self._drain(out)
 
     def _remember(self, spoken: Spoken, end_ms: int) -> None:

@@ -25,7 +25,7 @@ from typing import Any
 import structlog
 
 from services.transcriber.adapters.onnx_graph import sums_signed
-from services.transcriber.adapters.resampling import to_whisper_rate
+from services.transcriber.adapters.sound import to_whisper_rate
 from services.transcriber.adapters.whisper_engine import WhisperEngine
 from services.transcriber.config import TranscriberSettings
 from services.transcriber.domain.scheduling import Kind

@@ -224,6 +224,30 @@ def test_partials_can_be_left_out() -> None:
     assert len(session.finals) == 4
 
 
+class Tracing(ScriptedEngine):
+    """Leaves as its trace how much it heard."""
+
+    def recognize(self, request: RecognitionRequest, *, between: Callable[[], None] = nothing) -> Recognition:
+        return replace(super().recognize(request), trace=(request.quality, len(request.pcm16)))
+
+
+def test_each_decode_of_an_utterance_may_use_what_the_last_one_left_and_none_of_another() -> None:
+    script = Script().pause(500).say("a long turn that is cut off by the end of the leg in the middle of")
+    before = Script().pause(500).say("how do you do my friend").pause(1_500)
+    said = Script(words=[*before.words, *script.words], spoken=[*before.spoken], at_ms=before.at_ms)
+    said.spoken += [(start_ms + before.at_ms, end_ms + before.at_ms) for start_ms, end_ms in script.spoken]
+    said.at_ms += script.at_ms
+    engine = Tracing(said.words)
+    session = Session(engine).hear(chunks_of(said.pcm16(), [200]))
+    qualities = [request.quality for request in engine.requests]
+    assert (qualities.count(Quality.FINAL), qualities.count(Quality.PARTIAL) > 3) == (2, True)
+    first = qualities.index(Quality.FINAL) + 1
+    for requests in (engine.requests[:first], engine.requests[first:]):
+        heard = [(request.quality, len(request.pcm16)) for request in requests]
+        assert [request.draft for request in requests] == [None, *heard[:-1]]
+    assert len(session.finals) == 2
+
+
 def test_memory_of_a_silent_leg_is_bounded() -> None:
     session = Session(ScriptedEngine([]))
     session.hear(chunks_of(bytes(16 * 60_000), [200], end=False))
