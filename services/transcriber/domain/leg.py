@@ -173,7 +173,7 @@ class LegStream:
                 spoken.trace = recognition.trace or spoken.trace
             recognition = replace(recognition, trace=None)
         if job.kind is Kind.PARTIAL:
-            spoken.partial_pending = False
+            spoken.partial_pending, spoken.partial_end_ms = False, job.end_ms
             if recognition is not None and spoken is self._open:
                 self._revise(spoken, recognition, job, wall_ms, out)
             return out
@@ -264,7 +264,7 @@ class LegStream:
 
     def _partial(self, step_ms: int | None, out: list[Effect]) -> None:
         spoken = self._open
-        if spoken is None or step_ms is None or spoken.partial_pending or spoken.speculated_ms is not None:
+        if spoken is None or step_ms is None or spoken.speculated_ms is not None:
             return
         if spoken.done or self._handover.was_published(spoken.start_ms):
             return  # its final is published
@@ -272,9 +272,10 @@ class LegStream:
             return  # a pause is coming, and with it a decode
         since_ms = spoken.partial_end_ms or spoken.start_ms + self._rules.pre_roll_ms
         framed_ms = self._hearing.framed_ms
-        if framed_ms - since_ms >= (step_ms if spoken.partial_end_ms else FIRST_PARTIAL_MS):
+        waits = spoken.partial_pending  # for its turn, or is being decoded: as long as it waits it may tell of more
+        if waits or framed_ms - since_ms >= (step_ms if spoken.partial_end_ms else FIRST_PARTIAL_MS):
             spoken.partial_pending, spoken.partial_end_ms = True, framed_ms
-            out.append(self._job(spoken, Kind.PARTIAL, framed_ms))
+            out.append(replace(self._job(spoken, Kind.PARTIAL, framed_ms), renews=waits))
 
     def _speculate(self, end_ms: int, out: list[Effect]) -> None:
         if self._open is not None:

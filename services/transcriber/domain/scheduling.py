@@ -37,7 +37,8 @@ class DecodeJob:
     """One decode that a leg wants. ``captured_ms`` is when its last audio was captured (the gateway's wall clock).
 
     ``speech`` is what the leg's queue makes expect, ``draft`` what the engine made of less of the utterance, ``before``
-    what its speaker said before it. ``due_ms`` is its deadline by the clock of the queue, which sets it.
+    what its speaker said before it. ``renews``: a partial that is wanted only in place of one that still waits.
+    ``due_ms`` is its deadline by the clock of the queue, which sets it.
     """
 
     leg_id: str
@@ -52,6 +53,7 @@ class DecodeJob:
     speech: Speech = AS_SET_FOR_ALL
     draft: object = None
     before: tuple[bytes, ...] = ()
+    renews: bool = False
     due_ms: int = 0
 
     def request(self) -> RecognitionRequest:
@@ -90,9 +92,11 @@ class DecodeQueue:
     def put(self, job: DecodeJob, now_ms: int) -> None:
         """Queue a job in place of an older one of its utterance, whose deadline it takes over from a partial."""
         due_ms = now_ms + DEADLINE_MS[job.kind]
-        older = self._waiting.pop(job.utterance_id, None)
+        older = self._waiting.get(job.utterance_id)
         if older is not None and older.kind is Kind.PARTIAL:
             due_ms = min(due_ms, older.due_ms)
+        elif job.renews:
+            return
         self._waiting[job.utterance_id] = replace(job, due_ms=due_ms)
 
     def cancel(self, utterance_id: str) -> None:
