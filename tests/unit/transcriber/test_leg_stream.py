@@ -248,6 +248,27 @@ def test_each_decode_of_an_utterance_may_use_what_the_last_one_left_and_none_of_
     assert len(session.finals) == 2
 
 
+def test_a_partial_that_waits_tells_of_more_and_the_next_counts_from_what_it_told() -> None:
+    script = Script().pause(500).say("one two three four five six seven eight nine ten eleven twelve")
+    chunks = chunks_of(script.pcm16(), [200], end=False)
+    session = Session(ScriptedEngine(script.words))
+    jobs: list[DecodeJob] = []
+    for chunk in chunks[:8]:
+        jobs += [effect for effect in session.leg.on_chunk(chunk, step_ms=1_000) if isinstance(effect, DecodeJob)]
+    assert [job.kind for job in jobs] == [Kind.PARTIAL] * len(jobs)
+    assert [job.renews for job in jobs] == [False, *[True] * (len(jobs) - 1)]
+    ends = [job.end_ms for job in jobs]
+    assert len(ends) > 2
+    assert ends == sorted(set(ends))
+    assert [len(job.pcm16) // 16 for job in jobs] == [job.end_ms - job.start_ms for job in jobs]
+    session.leg.on_decoded(jobs[1], session.engine.recognize(jobs[1].request()), wall_ms=0)
+    later: list[DecodeJob] = []
+    for chunk in chunks[8:]:
+        later += [effect for effect in session.leg.on_chunk(chunk, step_ms=600) if isinstance(effect, DecodeJob)]
+    assert not later[0].renews
+    assert later[0].end_ms - jobs[1].end_ms >= 600
+
+
 def test_memory_of_a_silent_leg_is_bounded() -> None:
     session = Session(ScriptedEngine([]))
     session.hear(chunks_of(bytes(16 * 60_000), [200], end=False))

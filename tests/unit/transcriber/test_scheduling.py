@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from services.transcriber.domain.recognition import Quality
 from services.transcriber.domain.scheduling import DecodeJob, DecodeQueue, Kind, partial_step_ms
 
@@ -44,6 +46,23 @@ def test_only_the_newest_job_of_an_utterance_waits() -> None:
     queue.put(_job("a1", Kind.FINAL), 1_000)
     assert queue.finals == 1
     assert _names(queue) == ["a1", "b1"]
+
+
+def test_a_partial_is_renewed_only_while_it_waits_and_keeps_its_turn() -> None:
+    queue = DecodeQueue()
+    queue.put(_job("a1", Kind.PARTIAL), 0)
+    queue.put(_job("b1", Kind.PARTIAL), 100)
+    queue.put(replace(_job("a1", Kind.PARTIAL, end_ms=2_000), renews=True), 900)
+    first = queue.take()
+    assert first is not None
+    assert (first.utterance_id, first.end_ms) == ("a1", 2_000)
+    queue.put(replace(_job("a1", Kind.PARTIAL, end_ms=3_000), renews=True), 1_000)
+    queue.put(_job("b1", Kind.SPECULATIVE), 1_000)
+    queue.put(replace(_job("b1", Kind.PARTIAL, end_ms=3_000), renews=True), 1_000)
+    last = queue.take()
+    assert last is not None
+    assert last.kind is Kind.SPECULATIVE
+    assert len(queue) == 0
 
 
 def test_a_cancelled_utterance_keeps_its_final() -> None:
