@@ -16,8 +16,8 @@ from services.transcriber.domain.recognition import nothing
 
 STRIDE = 32
 """So many neighbouring states of the silence are nearly alike: one stands for them."""
-SETTLED_STATES = 40
-"""States nearer to the end of a window, where silence stood for what was still to come, are made anew: 0.8 s."""
+SETTLED_STATES = 25
+"""States nearer to the end of a window, where silence stood for what was still to come, are made anew: 0.5 s."""
 
 
 class PackedEncoder:
