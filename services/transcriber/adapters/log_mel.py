@@ -1,8 +1,8 @@
 """Sound to log-mel frames, as Whisper was trained on.
 
 Half the sampling rate, half the samples in a frame: the spectrum of telephone audio is that of the same audio brought
-to 16 kHz, whose upper half is empty, but for the fall of the resampling's filter. So it is taken at 8 kHz, which costs a
-quarter.
+to 16 kHz, whose upper half is empty, but for the fall of the resampling's filter. So it is taken at 8 kHz, at a quarter
+of the cost.
 """
 
 from __future__ import annotations

@@ -95,22 +95,35 @@ class PackedDecoder:
         Where the answer is to be ``proven``, a last pass goes over all of it, in which what follows a token depends on
         those before it alone, to the last bit: so it is the same whatever the draft was.
         """
-        prompt, draft = question.prompt, question.draft[: question.limit - 1] if beam == 1 else ()
         fixed = self._looked_at(heard) | {"weight": heard.weight}
-        while True:
-            path = _Path(fixed, len(prompt))
-            wanted = [prompt.index(self._start), *range(len(prompt) - 1, len(prompt) + len(draft))]
-            logits = self._run(path, [[*prompt, *draft]], wanted, wide=question.proven)[0]
-            silent = float(np.exp(_log_softmax(logits[0])[self._no_speech]))
-            following = logits[1:]
-            following[0, self._not_first] = -np.inf
-            if beam > 1:
-                return self._search(path, self._chances(following), beam, question.limit, silent, between)
-            said = self._greedy(path, following, list(draft), question.limit, silent)
-            drafted = said.tokens[: question.limit - 1]
-            if not question.proven or draft[: len(drafted)] == drafted:
-                return said
-            draft = drafted
+        if beam > 1:
+            path, following, silent = self._begun(fixed, question.prompt, ())
+            return self._search(path, self._chances(following), beam, question.limit, silent, between)
+        draft = question.draft[: question.limit - 1]
+        said = self._said(fixed, question, draft)
+        for _ in range(question.limit if question.proven else 0):  # each pass proves a token at least
+            found = said.tokens[: question.limit - 1]
+            if draft[: len(found)] == found:
+                break
+            draft, said = found, self._said(fixed, question, found)
+        return said
+
+    def _said(self, fixed: dict[str, Floats], question: Question, draft: tuple[int, ...]) -> Hypothesis:
+        """The greedy answer; proven as far as the draft is right."""
+        path, following, silent = self._begun(fixed, question.prompt, draft, wide=question.proven)
+        return self._greedy(path, following, list(draft), question.limit, silent)
+
+    def _begun(
+        self, fixed: dict[str, Floats], prompt: tuple[int, ...], draft: tuple[int, ...], *, wide: bool = False
+    ) -> tuple[_Path, Floats, float]:
+        """The path behind prompt and draft; logits [draft + 1, vocabulary] of what follows the prompt and each token of
+        the draft; the probability that nobody spoke.
+        """
+        path = _Path(fixed, len(prompt))
+        wanted = [prompt.index(self._start), *range(len(prompt) - 1, len(prompt) + len(draft))]
+        logits = self._run(path, [[*prompt, *draft]], wanted, wide=wide)[0]
+        logits[1, self._not_first] = -np.inf
+        return path, logits[1:], float(np.exp(_log_softmax(logits[0])[self._no_speech]))
 
     def align(self, heard: Heard, prompt: Sequence[int], said: Hypothesis, duration_ms: int) -> Alignment:
         """When the tokens were said, as those heads tell that follow the speech; see ``Runtime``.
