@@ -389,7 +389,7 @@ class ChunkHandler:
             home.keep(followed, every_s=2 * self._limits.timeout_ms / 1000)
         waiting, _, late_ms = self._pool.load()
         metrics.JOBS_WAITING.set(waiting)
-        metrics.LATENESS_SECONDS.set(late_ms / 1000)
+        metrics.LATENESS_SECONDS.set(max(0, late_ms) / 1000)
         metrics.LEGS.set(len(self._legs))
 
     def _wall_ms(self) -> int:

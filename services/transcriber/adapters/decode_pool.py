@@ -68,7 +68,7 @@ class DecodePool:
                 return out
 
     def load(self) -> tuple[int, int, int]:
-        """Jobs waiting, finals among them, and how late the most urgent is in ms."""
+        """Jobs waiting, finals among them, and how late the most urgent is in ms, below 0 where it has time left."""
         with self._changed:
             return len(self._queue), self._queue.finals, self._queue.late_ms(self._wall_ms())
 

@@ -29,6 +29,8 @@ QUALITY = {
     Kind.FINAL: Quality.FINAL,
     Kind.AGAIN: Quality.AGAIN,
 }
+EASE_MS = 300
+"""Time left to the most urgent job from which partials get rarer."""
 FOREVER_MS = 2**62
 
 
@@ -132,15 +134,15 @@ class DecodeQueue:
         return [first, *(self._waiting.pop(job.utterance_id) for job in like)]
 
     def late_ms(self, now_ms: int) -> int:
-        """How far the most urgent job is behind its deadline; 0 when all is in time."""
-        return max((0, *(now_ms - job.due_ms for job in self._waiting.values())))
+        """How far the most urgent job is behind its deadline; below 0 where it has time left."""
+        return max((now_ms - job.due_ms for job in self._waiting.values()), default=-FOREVER_MS)
 
 
 def partial_step_ms(lateness_ms: int, *, step_ms: int, off_after_ms: int) -> int | None:
-    """New speech to wait for before the next partial: wider as work gets late; None when partials are off.
+    """New speech to wait for before the next partial: wider as work comes to be late; None when partials are off.
 
     So partials are thinned out, and in the end left out, before finals are late.
     """
     if lateness_ms > off_after_ms:
         return None
-    return step_ms + max(0, lateness_ms)
+    return step_ms + max(0, lateness_ms + EASE_MS)

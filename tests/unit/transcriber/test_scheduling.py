@@ -85,10 +85,12 @@ def test_a_leg_that_leaves_takes_its_jobs_along() -> None:
 def test_lateness_widens_the_steps_and_then_leaves_partials_out() -> None:
     queue = DecodeQueue()
     queue.put(_job("a1", Kind.FINAL), 0)
-    assert queue.late_ms(200) == 0
+    assert queue.late_ms(200) == -100
     assert queue.late_ms(800) == 500
-    assert partial_step_ms(0, step_ms=1_000, off_after_ms=3_000) == 1_000
-    assert partial_step_ms(500, step_ms=1_000, off_after_ms=3_000) == 1_500
+    assert partial_step_ms(DecodeQueue().late_ms(0), step_ms=1_000, off_after_ms=3_000) == 1_000
+    assert partial_step_ms(-400, step_ms=1_000, off_after_ms=3_000) == 1_000
+    assert partial_step_ms(-100, step_ms=1_000, off_after_ms=3_000) == 1_200
+    assert partial_step_ms(500, step_ms=1_000, off_after_ms=3_000) == 1_800
     assert partial_step_ms(3_001, step_ms=1_000, off_after_ms=3_000) is None
 
 
