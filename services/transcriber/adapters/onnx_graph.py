@@ -110,13 +110,10 @@ class Graph:
         shape: dict[str, Any] = {"K": width, "N": out, "bits": bits, "block_size": BLOCK}
         return self.node("MatMulNBits", inputs, output, domain=MICROSOFT, accuracy_level=4, **shape)
 
-    def weighted(self, queries: str, weights: str, own: str = "") -> str:
-        """What an attention adds to its scores, [1, 1, queries, keys]: ``weights`` of the keys.
-
-        ``queries`` [1] counts them; ``own`` [1] counts keys before those of ``weights``, which get nothing.
+    def weighted(self, queries: str, weights: str) -> str:
+        """What an attention adds to its scores, [1, 1, queries, keys]: ``weights`` of the keys, for as many as
+        ``queries`` [1] says.
         """
-        if own:
-            weights = self.node("Concat", [self.node("ConstantOfShape", [own]), weights], axis=0)
         ones = self.constant(f"{self._name()}.ones", np.array([1, 1], dtype=np.int64))
         keys = self.node("Shape", [weights])
         return self.node("Expand", [weights, self.node("Concat", [ones, queries, keys], axis=0)])

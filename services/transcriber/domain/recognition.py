@@ -28,7 +28,7 @@ class RecognitionRequest:
     are those it may be, none where the engine's own are meant. ``hot_words`` are names and terms to expect, None where
     the engine's own are meant. ``before`` is what the same speaker said before, utterance by utterance, the oldest
     first: an engine that hears this one ``AGAIN`` may listen to it. ``draft`` is an earlier answer's ``trace`` for less
-    of the same speech: it may make a partial cheaper.
+    of the same speech: it may make this one cheaper, and of a final changes nothing.
     """
 
     pcm16: bytes
