@@ -13,6 +13,7 @@ import msgspec
 import structlog
 from prometheus_client import Counter
 
+from services.chassis.service import stopped
 from services.media_gateway.domain.sip_link import (
     Alive,
     Configure,
@@ -71,9 +72,7 @@ class SipProcess:
             if loop.time() - began > HEALTHY_AFTER_S:
                 backoff_s = FIRST_BACKOFF_S
             log.warning("sip_worker_died", device_id=self._configuration.device_id, again_in_s=backoff_s)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(backoff_s):
-                    await self._stop_asked.wait()
+            await stopped(self._stop_asked, backoff_s)
             backoff_s = min(backoff_s * 2, MOST_BACKOFF_S)
 
     def stop(self) -> None:

@@ -40,11 +40,17 @@ class Front:
             padded[: len(sound.samples)] = sound.samples[: len(padded)]
             padded = np.pad(padded, size // 2, mode="reflect")
             windows = np.lib.stride_tricks.sliding_window_view(padded, size)[::step][:frames]
-            spectrum = np.fft.rfft(windows * np.hanning(size + 1)[:-1].astype(np.float32))
+            spectrum = np.fft.rfft(windows * _window(size))
             power = (spectrum.real**2 + spectrum.imag**2) * _gains(sound.rate_hz)
             bands = np.log10(np.maximum(power @ self._filters[: size // 2 + 1], LEAST_POWER))
             scaled = (np.maximum(bands, bands.max() - RANGE) + 4.0) / 4.0
             return np.ascontiguousarray(scaled.T[np.newaxis], dtype=np.float32)
+
+
+@cache
+def _window(size: int) -> Floats:
+    """How much each sample of a window counts."""
+    return np.hanning(size + 1)[:-1].astype(np.float32)
 
 
 @cache
