@@ -8,6 +8,7 @@ from services.transcriber.domain.vocabulary import MAIL_HOSTS, MAILBOXES, NOT_LO
 
 _JOINTS = frozenset(["dot", "underscore", "dash", "hyphen", "point", "period", "minus", "plus", "score"])
 _DOTS = frozenset(["dot", "point", "period"])
+_MARKS = ".,;:!?"
 _TELLING = frozenset(["is", "est", "it's", "c'est", "that's", "be"])
 ASKED_WORDS, UNASKED_WORDS = 4, 2
 DOMAIN_WORDS = 5
@@ -166,7 +167,7 @@ def _tail(speech: Speech, spans: list[Span]) -> Tail | None:
     cue = governing(speech.cues, speech.size)
     if asked and cue is not None and first - cue.stop <= NEAR_CUE:
         return Tail(first, speech.size)
-    words = [word for word in speech.raw[first:] if word.lower() not in _JOINTS]
+    words = [word.rstrip(_MARKS) for word in speech.raw[first:] if word.lower() not in _JOINTS]
     names = all(word[:1].isupper() or not word.isalpha() or len(word) == 1 for word in words)
     spelled = _looks_spelled(speech, first, speech.size)
     return Tail(first, speech.size, firm=spelled) if names or spelled else None
