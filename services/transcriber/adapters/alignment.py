@@ -22,10 +22,10 @@ def token_starts(scores: Floats, first: int) -> list[int]:
     """At which position each token begins, the first at the first, and none before its forerunner.
 
     ``scores`` [heads, queries, positions]: how much each query looks at each position, before the softmax. The query of
-    a token is what stood before it: those of the prompt, the last of which is ``first``, then the tokens', then the
-    end's. The answer is one longer than the tokens: the end begins, too.
+    a token is what stood before it: those of the prompt, the last of which is ``first``, then the tokens'. The answer
+    is one longer than the tokens: the end begins, too.
     """
-    return warped(np.mean([smoothed(_contrast(head)[first:-1]) for head in scores], axis=0))
+    return warped(np.mean([smoothed(_contrast(head)[first:]) for head in scores], axis=0))
 
 
 def _contrast(scores: Floats) -> Floats:

@@ -44,6 +44,30 @@ class _Beam:
 
 
 @dataclass(slots=True)
+class _Following:
+    """Logits [rows, tokens, vocabulary] of what follows. Rough ones come with the ``states`` to refine them by;
+    ``asked`` is what the layers that tell of times looked for in the audio, where that is wanted.
+    """
+
+    logits: Floats
+    states: Floats | None
+    asked: tuple[Floats, ...] = ()
+
+    def after(self, first: int) -> _Following:
+        """Without the tokens before ``first``."""
+        states = None if self.states is None else self.states[:, first:]
+        return _Following(self.logits[:, first:], states, self.asked)
+
+
+@dataclass(slots=True)
+class _Said:
+    """A greedy answer; ``rows``: the logits of each token, and of the end if it came to one."""
+
+    tokens: list[int]
+    rows: list[Floats]
+
+
+@dataclass(slots=True)
 class _Path:
     """What a step needs of those before it: the audio, and keys and values of the tokens so far, the prompt's too."""
 
@@ -60,25 +84,33 @@ class PackedDecoder:
     """Whisper's decoder. Thread-safe: it keeps nothing between calls."""
 
     def __init__(
-        self, state: Mapping[str, Floats], config: Mapping[str, Any], *, end: int, start: int, no_speech: int
+        self,
+        state: Mapping[str, Floats],
+        config: Mapping[str, Any],
+        *,
+        end: int,
+        start: int,
+        no_speech: int,
+        full_stop: int,
     ) -> None:
         """Make the graphs (about two seconds) from OpenAI's names and the model's ``config.json``.
 
-        ``end``, ``start``, ``no_speech``: tokens of the model's vocabulary.
+        ``end``, ``start``, ``no_speech``, ``full_stop``: tokens of the model's vocabulary.
         """
         self._shape = shape_of(state)
-        self._embedding = state["decoder.token_embedding.weight"].astype(np.float16)
+        self._embedding = state["decoder.token_embedding.weight"].astype(np.float32)
         self._positions = state["decoder.positional_embedding"]
         self._cross = session(cross_graph(state))
         self._steps = {wide: session(step_graph(state, wide=wide)) for wide in (False, True)}
-        self._end, self._start, self._no_speech = end, start, no_speech
+        self._end, self._start, self._no_speech, self._full_stop = end, start, no_speech, full_stop
         self._never = np.array(config.get("suppress_ids", []), dtype=np.int64)
         self._not_first = np.array(config.get("suppress_ids_begin", []), dtype=np.int64)
         self._names = [f"{part}{layer}" for layer in range(self._shape.layers) for part in ("k", "v")]
-        self._made = ["logits", *(f"present_{name}" for name in self._names), "normed"]
+        self._made = [f"present_{name}" for name in self._names]
         later = range(self._shape.layers // 2, self._shape.layers)
         every = [(layer, head) for layer in later for head in range(self._shape.heads)]
         self._aligning: Sequence[tuple[int, int]] = config.get("alignment_heads") or every
+        self._asked = [f"asked{layer}" for layer, _ in self._aligning]
 
     def cross(self, states: Floats) -> Cross:
         """What the decoder looks at of states [n, width]; each of them has its own."""
@@ -98,32 +130,39 @@ class PackedDecoder:
         fixed = self._looked_at(heard) | {"weight": heard.weight}
         if beam > 1:
             path, following, silent = self._begun(fixed, question.prompt, ())
-            return self._search(path, self._chances(following), beam, question.limit, silent, between)
-        draft = question.draft[: question.limit - 1]
-        said = self._said(fixed, question, draft)
-        for _ in range(question.limit if question.proven else 0):  # each pass proves a token at least
-            found = said.tokens[: question.limit - 1]
-            if draft[: len(found)] == found:
-                break
-            draft, said = found, self._said(fixed, question, found)
-        return said
-
-    def _said(self, fixed: dict[str, Floats], question: Question, draft: tuple[int, ...]) -> Hypothesis:
-        """The greedy answer; proven as far as the draft is right."""
-        path, following, silent = self._begun(fixed, question.prompt, draft, wide=question.proven)
-        return self._greedy(path, following, list(draft), question.limit, silent)
+            return self._search(
+                path, self._chances(self._exact(following)[:, 0]), beam, question.limit, silent, between
+            )
+        draft, proven = question.draft[: question.limit - 1], False
+        while True:  # each pass proves a token at least
+            path, following, silent = self._begun(fixed, question.prompt, draft, proven=question.proven)
+            said = self._greedy(path, following, list(draft), question.limit)
+            found = tuple(said.tokens[: question.limit - 1])
+            proven = draft[: len(found)] == found
+            if proven or not question.proven:
+                return self._hypothesis(said, silent, question, following.asked if proven else ())
+            draft = found
 
     def _begun(
-        self, fixed: dict[str, Floats], prompt: tuple[int, ...], draft: tuple[int, ...], *, wide: bool = False
-    ) -> tuple[_Path, Floats, float]:
-        """The path behind prompt and draft; logits [draft + 1, vocabulary] of what follows the prompt and each token of
-        the draft; the probability that nobody spoke.
+        self, fixed: dict[str, Floats], prompt: tuple[int, ...], draft: tuple[int, ...], *, proven: bool = False
+    ) -> tuple[_Path, _Following, float]:
+        """The path behind prompt and draft; what follows the prompt and each token of the draft; the probability that
+        nobody spoke.
         """
         path = _Path(fixed, len(prompt))
         wanted = [prompt.index(self._start), *range(len(prompt) - 1, len(prompt) + len(draft))]
-        logits = self._run(path, [[*prompt, *draft]], wanted, wide=wide)[0]
-        logits[1, self._not_first] = -np.inf
-        return path, logits[1:], float(np.exp(_log_softmax(logits[0])[self._no_speech]))
+        following = self._run(path, [[*prompt, *draft]], wanted, proven=proven)
+        silent = float(np.exp(_log_softmax(self._row(following, 0))[self._no_speech]))
+        following.logits[:, 1, self._not_first] = -np.inf
+        return path, following.after(1), silent
+
+    def _hypothesis(self, said: _Said, silent: float, question: Question, asked: Sequence[Floats]) -> Hypothesis:
+        """``asked``: of all that stood before the answer and before its end, or nothing."""
+        first, end = question.prompt.index(self._start), len(question.prompt) + len(said.tokens)
+        told = [self._chance(row) for row in said.rows]
+        best = _Beam(said.tokens, told[: len(said.tokens)], sum(told))
+        whole = tuple(queries[0, first:end] for queries in asked if queries.shape[1] >= end)
+        return replace(_hypothesis(best, silent, question.limit), asked=whole)
 
     def align(self, heard: Heard, prompt: Sequence[int], said: Hypothesis, duration_ms: int) -> Alignment:
         """When the tokens were said, as those heads tell that follow the speech; see ``Runtime``.
@@ -131,38 +170,47 @@ class PackedDecoder:
         One pass over all tokens, of which nothing is asked that follows: so the vocabulary costs nothing. Only the
         audio's own states are seen: with the silence behind them words seem to begin some milliseconds later.
         """
-        cross = {name: made[:, :, : heard.own] for name, made in self._looked_at(heard).items()}
-        feeds = cross | {"weight": heard.weight[: heard.own]}
-        feeds |= self._feeds([[*prompt, *said.tokens, self._end]], past=(), wanted=())
-        asked = self._steps[True].run([f"asked{layer}" for layer, _ in self._aligning], feeds)
+        looked_at = self._looked_at(heard)
         states = states_within(duration_ms)
         scores = [
-            queries[0, :, head * HEAD : (head + 1) * HEAD] @ cross[f"cross_k{layer}"][0, head, :states].T
-            for queries, (layer, head) in zip(asked, self._aligning, strict=True)
+            queries[:, head * HEAD : (head + 1) * HEAD] @ looked_at[f"cross_k{layer}"][0, head, :states].T
+            for queries, (layer, head) in zip(said.asked or self._ask(heard, prompt, said), self._aligning, strict=True)
         ]
         starts = token_starts(np.stack(scores) / np.sqrt(HEAD, dtype=np.float32), len(prompt) - 1)
         return Alignment(tuple(starts), tuple(np.exp(said.chances).tolist()))
 
+    def _ask(self, heard: Heard, prompt: Sequence[int], said: Hypothesis) -> list[Floats]:
+        feeds = {name: made[:, :, : heard.own] for name, made in self._looked_at(heard).items()}
+        feeds |= {"weight": heard.weight[: heard.own]}
+        feeds |= self._feeds([[*prompt, *said.tokens]], past=(), wanted=())
+        return [queries[0] for queries in self._steps[True].run(self._asked, feeds)]
+
     def _looked_at(self, heard: Heard) -> dict[str, Floats]:
         return {f"cross_{name}": value for name, value in zip(self._names, heard.cross, strict=True)}
 
-    def _greedy(self, path: _Path, following: Floats, draft: list[int], limit: int, silent: float) -> Hypothesis:
-        """``following`` [draft + 1, vocabulary]: what may come after the prompt, and after each token of the draft."""
-        tokens: list[int] = []
-        told: list[float] = []
+    def _greedy(self, path: _Path, following: _Following, draft: list[int], limit: int) -> _Said:
+        """``following``: what may come after the prompt, and after each token of the draft.
+
+        Where nothing is drafted, it may be the end: a step that sees a full stop, too, costs little more than one that
+        does not, and saves the one behind the stop.
+        """
+        said = _Said([], [])
+        tokens = said.tokens
         while True:
-            for number in range(len(following)):
-                best, chance = self._likeliest(following[number])
-                told.append(chance)
+            for number in range(following.logits.shape[1]):
+                row = self._row(following, number)
+                row[self._never] = -np.inf
+                best = int(row.argmax())
+                said.rows.append(row)
                 if best != self._end:
                     tokens.append(best)
                 if best == self._end or len(tokens) >= limit:
-                    return _hypothesis(_Beam(tokens, told[: len(tokens)], sum(told)), silent, limit)
+                    return said
                 if number == len(draft) or best != draft[number]:
                     break
             path.cut(path.prompt + len(tokens) - 1)
-            draft = _rest(draft, number, tokens[-1])[: limit - len(tokens) - 1]
-            following = self._run(path, [[tokens[-1], *draft]])[0]
+            draft = (_rest(draft, number, tokens[-1]) or [self._full_stop])[: limit - len(tokens) - 1]
+            following = self._run(path, [[tokens[-1], *draft]])
 
     def _search(
         self, path: _Path, chances: Floats, size: int, limit: int, silent: float, between: Callable[[], None]
@@ -188,21 +236,20 @@ class PackedDecoder:
                 break
             between()
             path.past = [value[sources] for value in path.past]
-            chances = self._chances(self._run(path, [[beam.tokens[-1]] for beam in kept])[:, -1])
+            chances = self._chances(self._exact(self._run(path, [[beam.tokens[-1]] for beam in kept]))[:, -1])
             beams = kept
         return _hypothesis(max(done or kept, key=lambda beam: beam.score), silent, limit)
 
     def _run(
-        self, path: _Path, tokens: Sequence[Sequence[int]], wanted: Sequence[int] = (), *, wide: bool = False
-    ) -> Floats:
-        """Logits [rows, wanted, vocabulary] of what follows the tokens, or those wanted; the path is longer by them."""
+        self, path: _Path, tokens: Sequence[Sequence[int]], wanted: Sequence[int] = (), *, proven: bool = False
+    ) -> _Following:
+        """What follows the tokens, or those wanted; the path is longer by them."""
         feeds = path.fixed | self._feeds(tokens, path.past, wanted or range(len(tokens[0])))
-        wide = wide or len(tokens) * len(tokens[0]) >= WIDE
-        logits, *path.past, normed = self._steps[wide].run(self._made, feeds)
-        if not wide:
-            self.refine(logits, normed)
-        out: Floats = logits
-        return out
+        wide = proven or len(tokens) * len(tokens[0]) >= WIDE
+        asked = self._asked if proven else []
+        logits, *made = self._steps[wide].run(["logits", "normed", *asked, *self._made], feeds)
+        path.past = made[1 + len(asked) :]
+        return _Following(logits, None if wide else made[0], tuple(made[1 : 1 + len(asked)]))
 
     def _feeds(
         self, tokens: Sequence[Sequence[int]], past: Sequence[Floats], wanted: Sequence[int]
@@ -210,28 +257,37 @@ class PackedDecoder:
         """What a step is given of the tokens; ``past`` is empty at first."""
         known = past[0].shape[2] if past else 0
         rows = np.array(tokens)
-        embedded = self._embedding[rows].astype(np.float32) + self._positions[known : known + rows.shape[1]]
+        embedded = self._embedding[rows] + self._positions[known : known + rows.shape[1]]
         past = past or [np.zeros((len(rows), self._shape.heads, 0, HEAD), dtype=np.float32)] * len(self._names)
         feeds = {f"past_{name}": value for name, value in zip(self._names, past, strict=True)}
         return feeds | {"embedded": embedded, "wanted": np.array(wanted, dtype=np.int64)}
 
-    def refine(self, logits: Floats, normed: Floats) -> None:
-        """The logits of what is likely anew, from the vocabulary as it is."""
-        for rough, state in zip(
-            logits.reshape(-1, logits.shape[-1]), normed.reshape(-1, normed.shape[-1]), strict=True
-        ):
-            never = rough[self._never]
-            rough[self._never] = -np.inf
-            likely = np.flatnonzero(rough > rough.max() - LIKELY)
-            rough[self._never] = never
-            for tokens in (likely, [self._no_speech]):
-                rough[tokens] = self._embedding[tokens].astype(np.float32) @ state
+    def _row(self, following: _Following, number: int) -> Floats:
+        """The logits of what follows a token of the only row, as exact as they get."""
+        row: Floats = following.logits[0, number]
+        if following.states is not None:
+            self.refine(row, following.states[0, number])
+        return row
 
-    def _likeliest(self, following: Floats) -> tuple[int, float]:
-        """The token that comes next, and its log probability."""
-        following[self._never] = -np.inf
-        best = int(following.argmax())
-        return best, -float(np.log(np.exp(following - following[best]).sum()))
+    def _exact(self, following: _Following) -> Floats:
+        """The logits of all."""
+        if following.states is not None:
+            for row, state in np.ndindex(*following.states.shape[:2]):
+                self.refine(following.logits[row, state], following.states[row, state])
+        return following.logits
+
+    def refine(self, rough: Floats, state: Floats) -> None:
+        """The logits [vocabulary] of what is likely anew, from the vocabulary as it is."""
+        never = rough[self._never]
+        rough[self._never] = -np.inf
+        likely = np.flatnonzero(rough > rough.max() - LIKELY)
+        rough[self._never] = never
+        for tokens in (likely, [self._no_speech]):
+            rough[tokens] = self._embedding[tokens] @ state
+
+    def _chance(self, following: Floats) -> float:
+        """The log probability of the likeliest."""
+        return -float(np.log(np.exp(following - following.max()).sum()))
 
     def _chances(self, following: Floats) -> Floats:
         """Log probability of each token that may come next, a row for each of ``following``."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -52,7 +52,8 @@ class Hypothesis:
     """Tokens without prompt and end, the mean log probability of a token, and the probability that nobody spoke.
 
     ``ended``: whether it came to its end before the limit. ``chances``: each token's log probability, or none where the
-    runtime does not tell.
+    runtime does not tell. ``asked``: what the layers that tell of times looked for in the audio [tokens, width], before
+    each token of the answer and its end, where that is known already.
     """
 
     tokens: tuple[int, ...]
@@ -60,10 +61,11 @@ class Hypothesis:
     no_speech: float
     ended: bool
     chances: tuple[float, ...] = ()
+    asked: tuple[Floats, ...] = field(default=(), compare=False)
 
     def cut(self, length: int) -> Hypothesis:
         """Without the tokens from ``length`` on."""
-        return replace(self, tokens=self.tokens[:length], chances=self.chances[:length])
+        return replace(self, tokens=self.tokens[:length], chances=self.chances[:length], asked=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,8 +131,15 @@ class WhisperEngine:
         front, named = Front(self._model.n_mels, stage), self._tokenizer
         self._runtime: Runtime
         if runtime == "onnxruntime" and device == "cpu" and compute_type == "int8":
+            (full_stop,) = named.encode(".")
             self._runtime = PackedRuntime(
-                model_dir, front, end=named.eot, start=named.sot, no_speech=named.no_speech, stage=stage
+                model_dir,
+                front,
+                end=named.eot,
+                start=named.sot,
+                no_speech=named.no_speech,
+                full_stop=full_stop,
+                stage=stage,
             )
         else:
             self._runtime = CTranslate2Runtime(self._model, front, end=named.eot, stage=stage)
@@ -187,7 +194,7 @@ class WhisperEngine:
         for request, look in zip(requests, looks, strict=True):
             recognition = self._weighed(request, look)
             if request.quality is Quality.FINAL:
-                self._alone.put(request, look.decode)
+                self._alone.put(request, replace(look.decode, asked=()))
             if recognition.doubtful:
                 self._doubted.put(request, replace(look.heard, cross=()))
             out.append(recognition)
