@@ -63,9 +63,7 @@ def make_engine(folder: Path) -> Callable[[str], WhisperEngine]:
 @pytest.fixture(scope="module")
 def runtime(folder: Path) -> PackedRuntime:
     front = Front(80, lambda _: nullcontext())
-    return PackedRuntime(
-        folder, front, end=END, start=START, no_speech=50_361, full_stop=13, stage=lambda _: nullcontext()
-    )
+    return PackedRuntime(folder, front, end=END, start=START, no_speech=50_361, stage=lambda _: nullcontext())
 
 
 @pytest.fixture(scope="module")
@@ -297,7 +295,7 @@ def test_what_is_likely_is_exact_though_single_steps_are_rough(folder: Path) -> 
     (rough,) = session(graph.model({"x": ["rows", 1, vocabulary.shape[1]]}, ["y"])).run(None, {"x": heard})
     exact = heard @ vocabulary.T
     config = {"suppress_ids": [END + 1]}
-    decoder = PackedDecoder(state, config, end=END, start=START, no_speech=50_361, full_stop=13)
+    decoder = PackedDecoder(state, config, end=END, start=START, no_speech=50_361)
     assert np.abs(rough - exact).max() > 0.5
     for found, right, state in zip(rough[:, 0], exact[:, 0], heard[:, 0], strict=True):
         decoder.refine(found, state)

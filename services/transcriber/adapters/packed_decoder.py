@@ -91,18 +91,17 @@ class PackedDecoder:
         end: int,
         start: int,
         no_speech: int,
-        full_stop: int,
     ) -> None:
         """Make the graphs (about two seconds) from OpenAI's names and the model's ``config.json``.
 
-        ``end``, ``start``, ``no_speech``, ``full_stop``: tokens of the model's vocabulary.
+        ``end``, ``start``, ``no_speech``: tokens of the model's vocabulary.
         """
         self._shape = shape_of(state)
         self._embedding = state["decoder.token_embedding.weight"].astype(np.float32)
         self._positions = state["decoder.positional_embedding"]
         self._cross = session(cross_graph(state))
         self._steps = {wide: session(step_graph(state, wide=wide)) for wide in (False, True)}
-        self._end, self._start, self._no_speech, self._full_stop = end, start, no_speech, full_stop
+        self._end, self._start, self._no_speech = end, start, no_speech
         self._never = np.array(config.get("suppress_ids", []), dtype=np.int64)
         self._not_first = np.array(config.get("suppress_ids_begin", []), dtype=np.int64)
         self._names = [f"{part}{layer}" for layer in range(self._shape.layers) for part in ("k", "v")]
@@ -189,11 +188,7 @@ class PackedDecoder:
         return {f"cross_{name}": value for name, value in zip(self._names, heard.cross, strict=True)}
 
     def _greedy(self, path: _Path, following: _Following, draft: list[int], limit: int) -> _Said:
-        """``following``: what may come after the prompt, and after each token of the draft.
-
-        Where nothing is drafted, it may be the end: a step that sees a full stop, too, costs little more than one that
-        does not, and saves the one behind the stop.
-        """
+        """``following``: what may come after the prompt, and after each token of the draft."""
         said = _Said([], [])
         tokens = said.tokens
         while True:
@@ -209,7 +204,7 @@ class PackedDecoder:
                 if number == len(draft) or best != draft[number]:
                     break
             path.cut(path.prompt + len(tokens) - 1)
-            draft = (_rest(draft, number, tokens[-1]) or [self._full_stop])[: limit - len(tokens) - 1]
+            draft = _rest(draft, number, tokens[-1])[: limit - len(tokens) - 1]
             following = self._run(path, [[tokens[-1], *draft]])
 
     def _search(

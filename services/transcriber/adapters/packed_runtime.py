@@ -37,13 +37,11 @@ PLAIN_TAIL_STATES = 2 * STATES_PER_S
 class PackedRuntime:
     """A ``Runtime``."""
 
-    def __init__(
-        self, model_dir: Path, front: Front, *, end: int, start: int, no_speech: int, full_stop: int, stage: Stage
-    ) -> None:
-        """Make the graphs and the silence (about four seconds). ``end``, ``start``, …, ``full_stop``: tokens."""
+    def __init__(self, model_dir: Path, front: Front, *, end: int, start: int, no_speech: int, stage: Stage) -> None:
+        """Make the graphs and the silence (about four seconds). ``end``, ``start``, ``no_speech``: tokens."""
         state = openai_state(read_variables(model_dir / "model.bin"))
         config = json.loads((model_dir / "config.json").read_text(encoding="utf-8"))
-        self._decoder = PackedDecoder(state, config, end=end, start=start, no_speech=no_speech, full_stop=full_stop)
+        self._decoder = PackedDecoder(state, config, end=end, start=start, no_speech=no_speech)
         self._encoder = PackedEncoder(state, [front.mel(clip, FULL_FRAMES) for clip in clips()])
         self._silent = self._decoder.cross(self._encoder.picked)
         self._front = front

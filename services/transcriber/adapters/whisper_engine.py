@@ -131,14 +131,12 @@ class WhisperEngine:
         front, named = Front(self._model.n_mels, stage), self._tokenizer
         self._runtime: Runtime
         if runtime == "onnxruntime" and device == "cpu" and compute_type == "int8":
-            (full_stop,) = named.encode(".")
             self._runtime = PackedRuntime(
                 model_dir,
                 front,
                 end=named.eot,
                 start=named.sot,
                 no_speech=named.no_speech,
-                full_stop=full_stop,
                 stage=stage,
             )
         else:
