@@ -31,7 +31,7 @@ from services.transcriber.adapters.runtime import FULL_FRAMES, STATES_PER_S, Hea
 from services.transcriber.adapters.silence_tail import TAIL_FROM, clips
 from services.transcriber.adapters.sound import WHISPER_HZ, Sound, sound_of, to_whisper_rate
 from services.transcriber.adapters.weights import model_folder
-from services.transcriber.adapters.whisper_engine import WhisperEngine
+from services.transcriber.adapters.whisper_engine import SURE, SURE_OF_EACH, UNLIKELY, WhisperEngine
 from services.transcriber.adapters.word_spans import aligned_words
 from services.transcriber.domain.recognition import Quality, Recognition, RecognitionRequest
 
@@ -94,6 +94,25 @@ def test_hears_what_ctranslate2_hears(make_engine, turns: list[bytes], quality: 
     assert float(np.median(apart)) < 0.05
     sure = [abs(a.mean_log_probability - b.mean_log_probability) for a, b in pairs if a.text == b.text and a.words]
     assert float(np.median(sure)) < 0.1
+
+
+def test_a_final_stands_where_the_model_is_sure_of_it_or_doubts_its_punctuation_only(
+    make_engine, folder: Path, runtime: PackedRuntime, turns: list[bytes]
+) -> None:
+    engine, stand = make_engine("onnxruntime"), []
+    vocabulary = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    for turn in turns:
+        (said,) = runtime.decode(
+            runtime.hear([sound_of(turn, HZ)], Quality.FINAL), [Question(PROMPT, 60, proven=True)], beam=1
+        )
+        words = [c for t, c in zip(said.tokens, said.chances, strict=True) if vocabulary.decode([t]).strip(" .,?!-'")]
+        heard = _heard(engine, turn, Quality.FINAL)
+        if heard.words:
+            sure = said.score >= SURE["tiny"] and min(words) >= UNLIKELY
+            stands = sure or min(words) >= SURE_OF_EACH["tiny"]
+            assert heard.doubtful == (not stands)
+            stand.append((sure, stands))
+    assert {(True, True), (False, True), (False, False)} == set(stand)
 
 
 def test_several_threads_hear_the_same(make_engine, turns: list[bytes]) -> None:

@@ -97,7 +97,8 @@ def test_words_to_expect_and_the_language_are_the_requests_own(engine: Recognize
 def test_in_doubt_words_are_heard_behind_those_before_and_stay_apart_from_them(
     engine: Recognizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(whisper_engine, "SURE", {"tiny": 0.0, "larger": 0.0})  # no final is
+    for doubt in ("SURE", "SURE_OF_EACH"):  # no final stands
+        monkeypatch.setattr(whisper_engine, doubt, {"tiny": 0.0, "larger": 0.0})
     cut = (4_600 - 700) * 16
     request = replace(_request(PCM16[cut:], Quality.AGAIN), before=(PCM16[: 2_200 * 16], PCM16[2_200 * 16 : cut]))
     heard = engine.recognize(request)

@@ -166,15 +166,15 @@ class ChunkHandler:
         home.at_end, marks = False, home.marks
         if marks.is_put_aside(message.offset):
             return
-        self._wait_for_room()
+        step_ms = self._step_ms(self._wait_for_room())
         try:
-            self._hear(read_chunk(message), place, written_ms=message.timestamp_ms)
+            self._hear(read_chunk(message), place, written_ms=message.timestamp_ms, step_ms=step_ms)
         except Poison as poison:
             marks.put_aside(message.offset)
             self._put_aside(message, poison, place)
             raise
 
-    def _hear(self, chunk: LegChunk, place: Place, *, written_ms: int) -> None:
+    def _hear(self, chunk: LegChunk, place: Place, *, written_ms: int, step_ms: int | None) -> None:
         leg = self._leg(chunk, place)
         if leg.stream.rate_hz != chunk.rate_hz:
             raise Poison("rate_changed", f"from {leg.stream.rate_hz} to {chunk.rate_hz} Hz within a leg")
@@ -186,7 +186,7 @@ class ChunkHandler:
         leg.seen_s, leg.offset, leg.quiet = self._home(place).listened_s, chunk.offset, False
         leg.written_ms = written_ms
         leg.others_ms = {other.stream.identity.leg_id: other.written_ms for other in others}
-        self._apply(leg, leg.stream.on_chunk(chunk, step_ms=self._step_ms()))
+        self._apply(leg, leg.stream.on_chunk(chunk, step_ms=step_ms))
 
     def _close_quiet(self, leg: _Leg, heard_ms: int, now_ms: int) -> None:
         if 0 < heard_ms <= now_ms - self._limits.quiet_ms and not leg.quiet:
@@ -281,21 +281,22 @@ class ChunkHandler:
             if not self._calls[leg.call]:
                 del self._calls[leg.call]
 
-    def _step_ms(self) -> int | None:
-        _, _, late_ms = self._pool.load()
+    def _step_ms(self, late_ms: int) -> int | None:
         limits = self._limits
         step_ms = partial_step_ms(late_ms, step_ms=limits.partial_step_ms, off_after_ms=limits.partials_off_after_ms)
         metrics.PARTIALS_OFF.set(step_ms is None)
         metrics.PARTIALS_THINNED.set(step_ms is not None and step_ms > limits.partial_step_ms)
         return step_ms
 
-    def _wait_for_room(self) -> None:
-        """Read no more audio while finals wait in numbers: the lag stays in Kafka, where it is seen."""
+    def _wait_for_room(self) -> int:
+        """How late work is in ms. No more audio is read while finals wait in numbers: the lag stays in Kafka, where it
+        is seen.
+        """
         for _ in range(ROOM_TRIES):
-            _, finals, _ = self._pool.load()
+            _, finals, late_ms = self._pool.load()
             if finals <= self._limits.backlog:
                 self._held_up = False
-                return
+                return late_ms
             self._pool.wait(0.1)
             self.idle()
         self._held_up = True
