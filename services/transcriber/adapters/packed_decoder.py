@@ -23,7 +23,7 @@ WIDE = 4
 """Tokens of a step from which the wide graph is faster."""
 LIKELY = 8.0
 """Tokens whose rough logits are so near to the best are looked at exactly; the best by far is among them."""
-HOPELESS = 4.0
+HOPELESS = 3.0
 """Log probability by which a hypothesis behind the best is given up: so beams are narrow where the model is sure."""
 LEFT_OUT = 3
 """Tokens of a draft among which one that is heard otherwise is looked for."""

@@ -64,8 +64,8 @@ BEFORE_S = {"tiny": 10.0, "larger": 16.0}
 TINY_WIDTH = 384
 SPACE = "\u0120"
 """How a vocabulary writes the space before a word."""
-DOUBTED_KEPT = 64
-"""Encoded finals in doubt, that wait to be heard again: about half a MB each."""
+DOUBTED_KEPT = 16
+"""Encoded finals in doubt, that wait to be heard again: some MB each."""
 WORTH_KNOWING = -1.0
 """Mean log probability under which there is noise rather than words: no context for others, and none helps it."""
 
@@ -203,7 +203,7 @@ class WhisperEngine:
             if request.quality is Quality.FINAL:
                 self._alone.put(request, replace(look.decode, asked=()))
             if recognition.doubtful:
-                self._doubted.put(request, replace(look.heard, cross=()))
+                self._doubted.put(request, look.heard)
             out.append(recognition)
         return out
 
