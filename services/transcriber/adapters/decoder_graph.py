@@ -16,6 +16,9 @@ from onnx import helper
 from services.transcriber.adapters.ctranslate2_weights import HEAD, layers_of
 from services.transcriber.adapters.onnx_graph import MICROSOFT, Floats, Graph
 
+FREQUENT = 24_576
+"""So many tokens of a vocabulary are of frequent words: it is in the order in which its pieces were found."""
+
 
 @dataclass(frozen=True, slots=True)
 class DecoderShape:
@@ -47,11 +50,12 @@ def cross_graph(state: Mapping[str, Floats]) -> bytes:
     return graph.model({"states": [1, "n", shape.width]}, outputs)
 
 
-def step_graph(state: Mapping[str, Floats], *, wide: bool) -> bytes:
+def step_graph(state: Mapping[str, Floats], *, wide: bool, end: int) -> bytes:
     """One step of one audio for all rows at once, a row being one hypothesis.
 
     ``wide`` is for many rows or tokens, the other for one or a few: their products round in different ways. The logits
-    of the latter are rough, from a vocabulary in 4 bits: most of a step's time goes into reading it.
+    of the latter are rough, of the first ``FREQUENT`` tokens and of the ``end`` only, from a vocabulary in 4 bits: most
+    of a step's time goes into reading it. ``rare_graph`` has the others.
 
     Inputs: ``embedded`` [rows, tokens, width], ``past_k0, past_v0, …`` [rows, heads, past, 64], ``cross_graph``'s
     outputs; ``weight`` [n], the logarithm of how many positions each of the audio's states stands for; ``wanted``
@@ -89,8 +93,15 @@ def step_graph(state: Mapping[str, Floats], *, wide: bool) -> bytes:
     if wide:
         graph.node("Identity", [graph.product(normed, vocabulary)], "logits")
     else:
-        graph.by_blocks(normed, vocabulary, None, "logits", bits=4)
+        graph.by_blocks(normed, vocabulary[[*range(FREQUENT), end]], None, "logits", bits=4)
     return graph.model(inputs, [*outputs, "normed", *queries], indices=["wanted"])
+
+
+def rare_graph(state: Mapping[str, Floats]) -> bytes:
+    """``normed`` [rows, wanted, width] to the rough ``logits`` of the tokens from ``FREQUENT`` on."""
+    graph, vocabulary = Graph("rare"), state["decoder.token_embedding.weight"]
+    graph.by_blocks("normed", vocabulary[FREQUENT:], None, "logits", bits=4)
+    return graph.model({"normed": ["rows", "wanted", vocabulary.shape[1]]}, ["logits"])
 
 
 class _Steps(Graph):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from services.transcriber.adapters.alignment import token_starts
 from services.transcriber.adapters.ctranslate2_weights import HEAD
-from services.transcriber.adapters.decoder_graph import cross_graph, shape_of, step_graph
+from services.transcriber.adapters.decoder_graph import FREQUENT, cross_graph, rare_graph, shape_of, step_graph
 from services.transcriber.adapters.onnx_graph import Floats, session
 from services.transcriber.adapters.runtime import Alignment, Cross, Heard, Hypothesis, Question, states_within
 from services.transcriber.domain.recognition import nothing
@@ -23,6 +23,8 @@ WIDE = 4
 """Tokens of a step from which the wide graph is faster."""
 LIKELY = 8.0
 """Tokens whose rough logits are so near to the best are looked at exactly; the best by far is among them."""
+SURE_OF_FREQUENT = float(np.log(0.5))
+"""Log probability, among frequent tokens, from which the rare ones are not asked in the middle of a partial."""
 HOPELESS = 3.0
 """Log probability by which a hypothesis behind the best is given up: so beams are narrow where the model is sure."""
 LEFT_OUT = 3
@@ -45,8 +47,9 @@ class _Beam:
 
 @dataclass(slots=True)
 class _Following:
-    """Logits [rows, tokens, vocabulary] of what follows. Rough ones come with the ``states`` to refine them by;
-    ``asked`` is what the layers that tell of times looked for in the audio, where that is wanted.
+    """Logits [rows, tokens, vocabulary] of what follows. Those of frequent tokens only, and rough, come with the
+    ``states`` to refine them by. ``asked`` is what the layers that tell of times looked for in the audio, where that is
+    wanted.
     """
 
     logits: Floats
@@ -100,9 +103,13 @@ class PackedDecoder:
         self._embedding = state["decoder.token_embedding.weight"].astype(np.float32)
         self._positions = state["decoder.positional_embedding"]
         self._cross = session(cross_graph(state))
-        self._steps = {wide: session(step_graph(state, wide=wide)) for wide in (False, True)}
+        self._steps = {wide: session(step_graph(state, wide=wide, end=end)) for wide in (False, True)}
+        self._rare = session(rare_graph(state))
         self._end, self._start, self._no_speech = end, start, no_speech
         self._never = np.array(config.get("suppress_ids", []), dtype=np.int64)
+        self._all = np.arange(len(self._embedding))
+        self._frequent = np.append(self._all[:FREQUENT], end)
+        self._never_frequent = np.flatnonzero(np.isin(self._frequent, self._never))
         self._not_first = np.array(config.get("suppress_ids_begin", []), dtype=np.int64)
         self._names = [f"{part}{layer}" for layer in range(self._shape.layers) for part in ("k", "v")]
         self._made = [f"present_{name}" for name in self._names]
@@ -129,9 +136,7 @@ class PackedDecoder:
         fixed = self._looked_at(heard) | {"weight": heard.weight}
         if beam > 1:
             path, following, silent = self._begun(fixed, question.prompt, ())
-            return self._search(
-                path, self._chances(self._exact(following)[:, 0]), beam, question.limit, silent, between
-            )
+            return self._search(path, self._chances(following.logits[:, 0]), beam, question.limit, silent, between)
         draft, proven = question.draft[: question.limit - 1], False
         while True:  # each pass proves a token at least
             path, following, silent = self._begun(fixed, question.prompt, draft, proven=question.proven)
@@ -151,7 +156,7 @@ class PackedDecoder:
         path = _Path(fixed, len(prompt))
         wanted = [prompt.index(self._start), *range(len(prompt) - 1, len(prompt) + len(draft))]
         following = self._run(path, [[*prompt, *draft]], wanted, proven=proven)
-        silent = float(np.exp(_log_softmax(self._row(following, 0))[self._no_speech]))
+        silent = float(np.exp(_log_softmax(following.logits[0, 0])[self._no_speech]))
         following.logits[:, 1, self._not_first] = -np.inf
         return path, following.after(1), silent
 
@@ -194,8 +199,8 @@ class PackedDecoder:
         while True:
             for number in range(following.logits.shape[1]):
                 row = self._row(following, number)
-                row[self._never] = -np.inf
                 best = int(row.argmax())
+                best = best if len(row) > len(self._frequent) else int(self._frequent[best])
                 said.rows.append(row)
                 if best != self._end:
                     tokens.append(best)
@@ -205,7 +210,7 @@ class PackedDecoder:
                     break
             path.cut(path.prompt + len(tokens) - 1)
             draft = _rest(draft, number, tokens[-1])[: limit - len(tokens) - 1]
-            following = self._run(path, [[tokens[-1], *draft]])
+            following = self._run(path, [[tokens[-1], *draft]], roughly=True)
 
     def _search(
         self, path: _Path, chances: Floats, size: int, limit: int, silent: float, between: Callable[[], None]
@@ -231,20 +236,28 @@ class PackedDecoder:
                 break
             between()
             path.past = [value[sources] for value in path.past]
-            chances = self._chances(self._exact(self._run(path, [[beam.tokens[-1]] for beam in kept]))[:, -1])
+            chances = self._chances(self._run(path, [[beam.tokens[-1]] for beam in kept]).logits[:, -1])
             beams = kept
         return _hypothesis(max(done or kept, key=lambda beam: beam.score), silent, limit)
 
     def _run(
-        self, path: _Path, tokens: Sequence[Sequence[int]], wanted: Sequence[int] = (), *, proven: bool = False
+        self,
+        path: _Path,
+        tokens: Sequence[Sequence[int]],
+        wanted: Sequence[int] = (),
+        *,
+        proven: bool = False,
+        roughly: bool = False,
     ) -> _Following:
-        """What follows the tokens, or those wanted; the path is longer by them."""
+        """What follows the tokens, or those wanted; the path is longer by them. ``roughly``: it may be rough."""
         feeds = path.fixed | self._feeds(tokens, path.past, wanted or range(len(tokens[0])))
         wide = proven or len(tokens) * len(tokens[0]) >= WIDE
         asked = self._asked if proven else []
         logits, *made = self._steps[wide].run(["logits", "normed", *asked, *self._made], feeds)
         path.past = made[1 + len(asked) :]
-        return _Following(logits, None if wide else made[0], tuple(made[1 : 1 + len(asked)]))
+        if wide:
+            return _Following(logits, None, tuple(made[1 : 1 + len(asked)]))
+        return _Following(logits, made[0]) if roughly else _Following(self._whole(logits, made[0]), None)
 
     def _feeds(
         self, tokens: Sequence[Sequence[int]], past: Sequence[Floats], wanted: Sequence[int]
@@ -258,27 +271,40 @@ class PackedDecoder:
         return feeds | {"embedded": embedded, "wanted": np.array(wanted, dtype=np.int64)}
 
     def _row(self, following: _Following, number: int) -> Floats:
-        """The logits of what follows a token of the only row, as exact as they get."""
+        """The logits of what follows a token of the only row; of the frequent ones and the end where they leave no
+        doubt that it is one of them.
+        """
         row: Floats = following.logits[0, number]
         if following.states is not None:
-            self.refine(row, following.states[0, number])
+            state = following.states[0, number]
+            row[self._never_frequent] = -np.inf
+            self._refine(row, state, self._frequent)
+            if self._chance(row) >= SURE_OF_FREQUENT:
+                return row
+            row = self._whole(row, state)
+        row[self._never] = -np.inf
         return row
 
-    def _exact(self, following: _Following) -> Floats:
-        """The logits of all."""
-        if following.states is not None:
-            for row, state in np.ndindex(*following.states.shape[:2]):
-                self.refine(following.logits[row, state], following.states[row, state])
-        return following.logits
+    def _whole(self, frequent: Floats, states: Floats) -> Floats:
+        """Logits [..., vocabulary] from those [..., frequent] of a step and the states [..., width] behind them."""
+        fed = {"normed": states.reshape(1, -1, states.shape[-1])}
+        rare = self._rare.run(None, fed)[0].reshape(*frequent.shape[:-1], -1)
+        out: Floats = np.concatenate([frequent[..., :FREQUENT], rare], axis=-1)
+        for rough, state in zip(out.reshape(-1, out.shape[-1]), fed["normed"][0], strict=True):
+            self.refine(rough, state)
+        return out
 
     def refine(self, rough: Floats, state: Floats) -> None:
         """The logits [vocabulary] of what is likely anew, from the vocabulary as it is."""
         never = rough[self._never]
         rough[self._never] = -np.inf
-        likely = np.flatnonzero(rough > rough.max() - LIKELY)
+        self._refine(rough, state, self._all)
         rough[self._never] = never
-        for tokens in (likely, [self._no_speech]):
-            rough[tokens] = self._embedding[tokens] @ state
+        rough[self._no_speech] = self._embedding[self._no_speech] @ state
+
+    def _refine(self, rough: Floats, state: Floats, tokens: npt.NDArray[np.int64]) -> None:
+        likely = np.flatnonzero(rough > rough.max() - LIKELY)
+        rough[likely] = self._embedding[tokens[likely]] @ state
 
     def _chance(self, following: Floats) -> float:
         """The log probability of the likeliest."""
