@@ -91,25 +91,12 @@ def _longer(state: Mapping[str, Floats], name: str, *, one: float = 0.0) -> tupl
 
 def _convolved(graph: Graph, state: Mapping[str, Floats]) -> str:
     """The two convolutions as products of three neighbouring rows, and the positions."""
-    graph.constant("ends", np.array([0, 1, 0, 0, 1, 0], dtype=np.int64))
-    graph.constant("axis", np.array([1], dtype=np.int64))
-    for number in range(3):
-        graph.constant(f"at{number}", np.array([number], dtype=np.int64))
     x = graph.node("Transpose", ["mel"], perm=[0, 2, 1])
     for conv, stride in (("conv1", 1), ("conv2", 2)):
-        width = graph.node("Shape", [x], start=1, end=2)
-        padded = graph.node("Pad", [x, "ends"])
-        graph.constant(f"{conv}.stride", np.array([stride], dtype=np.int64))
-        shifted = [
-            graph.node(
-                "Slice", [padded, f"at{number}", graph.node("Add", [width, f"at{number}"]), "axis", f"{conv}.stride"]
-            )
-            for number in range(3)
-        ]
         weight = state[f"encoder.{conv}.weight"]
         bias = graph.constant(f"{conv}.bias", state[f"encoder.{conv}.bias"])
         rows = weight.transpose(0, 2, 1).reshape(weight.shape[0], -1)
-        made = graph.by_rows(graph.rounded(graph.node("Concat", shifted, axis=-1), one=True), rows)
+        made = graph.by_rows(graph.rounded(graph.neighbours(x, stride), one=True), rows)
         x = graph.node("FastGelu", [made, bias], domain=MICROSOFT)
     positions = graph.constant("positions", state["encoder.positional_embedding"])
     end = graph.node("Add", ["first", graph.node("Shape", [x], start=1, end=2)])

@@ -39,7 +39,7 @@ class Graph:
         self.nodes: list[onnx.NodeProto] = []
         self._title = name
         self._constants: list[onnx.TensorProto] = []
-        self._rounds = False
+        self._rounds = self._shifts = False
 
     def _name(self) -> str:
         return f"t{len(self.nodes)}"
@@ -59,6 +59,26 @@ class Graph:
         """Layer norm."""
         scale, bias = (self.constant(f"{name}.{part}", state[f"{name}.{part}"]) for part in ("weight", "bias"))
         return self.node("LayerNormalization", [x, scale, bias], output, epsilon=1e-5)
+
+    def neighbours(self, x: str, stride: int) -> str:
+        """Of ``x`` [n, rows, width] each ``stride``-th row between those before and behind it: [n, …, 3 * width].
+
+        What is missing at the ends is zero. So a convolution is a product, for which there are better kernels.
+        """
+        if not self._shifts:
+            self._shifts = True
+            self.constant("shift.ends", np.array([0, 1, 0, 0, 1, 0], dtype=np.int64))
+            self.constant("shift.axis", np.array([1], dtype=np.int64))
+            for number in range(3):
+                self.constant(f"shift.{number}", np.array([number], dtype=np.int64))
+        rows = self.node("Shape", [x], start=1, end=2)
+        padded = self.node("Pad", [x, "shift.ends"])
+        step = self.constant(f"{padded}.stride", np.array([stride], dtype=np.int64))
+        shifted = [
+            self.node("Slice", [padded, first, self.node("Add", [rows, first]), "shift.axis", step])
+            for first in ("shift.0", "shift.1", "shift.2")
+        ]
+        return self.node("Concat", shifted, axis=-1)
 
     def rounded(self, x: str, *, one: bool = False, above: float = 0.0) -> Rounded:
         """Rows in 8 bits around 128, as onnxruntime multiplies unsigned by signed; and a scale a row.

@@ -73,10 +73,13 @@ class SileroDetector:
         """A probability for each whole frame; frames that are heard one after the other are heard in one go."""
         samples = np.frombuffer(pcm16, dtype="<i2").astype(np.float32)
         frames = samples[: len(samples) // self._frame * self._frame].reshape(-1, self._frame)
+        quiet = np.einsum("ij,ij->i", frames, frames) < QUIET_RMS**2 * self._frame
+        if not self._quiet and not quiet.any():
+            return self._heard(frames)
         out: list[float] = []
         heard_from = 0
-        for number, frame in enumerate(frames):
-            self._quiet = self._quiet + 1 if float(frame @ frame) < QUIET_RMS**2 * self._frame else 0
+        for number, is_quiet in enumerate(quiet.tolist()):
+            self._quiet = self._quiet + 1 if is_quiet else 0
             if self._quiet >= QUIET_FRAMES:
                 out += self._heard(frames[heard_from:number])
                 heard_from = number + 1

@@ -17,6 +17,8 @@ from services.transcriber.adapters.onnx_graph import Floats, Graph
 
 HIDDEN = 128
 BRANCHES = {16_000: "then_branch", 8_000: "else_branch"}
+WINDOWS = 4
+"""Of a frame's spectrum, each half over the next."""
 STRIDES = (1, 2, 2, 1)
 """Of the convolutions behind the spectrum."""
 GATES = (0, 3, 1, 2)
@@ -39,27 +41,34 @@ def _graph(weights: Mapping[str, Floats]) -> bytes:
     graph = Graph("voice")
     basis = weights["stft.forward_basis_buffer"]
     bins, size = basis.shape[0] // 2, basis.shape[2]
-    for name, value in (("ends", [0, 0, 0, size // 2]), ("one", [1]), ("all", [-1])):
+    parts = {"ends": [0, 0, 0, size // 2], "halves": [0, -1, size // 2], "parts": [bins, bins]}
+    places = {"first": [0], "second": [1], "last": [WINDOWS], "behind": [WINDOWS + 1], "one": [1], "all": [-1]}
+    for name, value in (parts | places | {"heard": [(WINDOWS + 1) * size // 2]}).items():
         graph.constant(name, np.array(value, dtype=np.int64))
-    graph.constant("parts", np.array([bins, bins], dtype=np.int64))
     padded = graph.node("Pad", ["frames", "ends"], mode="reflect")
-    waves = graph.node(
-        "Conv", [graph.node("Unsqueeze", [padded, "one"]), graph.constant("basis", basis)], strides=[size // 2]
+    halves = graph.node("Reshape", [graph.node("Slice", [padded, "first", "heard", "one"]), "halves"])
+    windows = [
+        graph.node("Slice", [halves, begin, end, "one"]) for begin, end in (("first", "last"), ("second", "behind"))
+    ]
+    spectrum = graph.constant("basis", basis[:, 0].T)
+    waves = graph.node("MatMul", [graph.node("Concat", windows, axis=-1), spectrum])
+    graph.nodes.append(
+        helper.make_node("Split", [graph.node("Mul", [waves, waves]), "parts"], ["real", "imaginary"], axis=-1)
     )
-    graph.nodes.append(helper.make_node("Split", [waves, "parts"], ["real", "imaginary"], axis=1))
-    squares = [graph.node("Mul", [part, part]) for part in ("real", "imaginary")]
-    x = graph.node("Sqrt", [graph.node("Add", squares)])
+    x = graph.node("Sqrt", [graph.node("Add", ["real", "imaginary"])])
     for number, stride in enumerate(STRIDES):
         name = f"encoder.{number}.reparam_conv"
-        kernel = [graph.constant(f"{name}.{part}", weights[f"{name}.{part}"]) for part in ("weight", "bias")]
-        x = graph.node("Relu", [graph.node("Conv", [x, *kernel], strides=[stride], pads=[1, 1])])
-    x = graph.node("Transpose", [x], perm=[0, 2, 1])
+        kernel = weights[f"{name}.weight"].transpose(2, 1, 0)
+        weight = graph.constant(f"{name}.weight", kernel.reshape(-1, kernel.shape[-1]))
+        bias = graph.constant(f"{name}.bias", weights[f"{name}.bias"])
+        made = graph.node("MatMul", [graph.neighbours(x, stride), weight])
+        x = graph.node("Relu", [graph.node("Add", [made, bias])])
     inner = [graph.constant(part, _gated(weights[f"decoder.rnn.weight_{part}"])[np.newaxis]) for part in ("ih", "hh")]
     biases = np.concatenate([_gated(weights[f"decoder.rnn.bias_{part}"]) for part in ("ih", "hh")])
     inner.append(graph.constant("bias", biases[np.newaxis]))
-    outputs = ["heard", "next_h", "next_c"]
+    outputs = ["told", "next_h", "next_c"]
     graph.nodes.append(helper.make_node("LSTM", [x, *inner, "", "h", "c"], outputs, hidden_size=HIDDEN))
-    active = graph.node("Relu", [graph.node("Squeeze", ["heard", "one"])])
+    active = graph.node("Relu", [graph.node("Squeeze", ["told", "one"])])
     weight = graph.constant("out", weights["decoder.decoder.2.weight"].reshape(1, HIDDEN, 1))
     made = graph.node(
         "Add", [graph.node("MatMul", [active, weight]), graph.constant("b", weights["decoder.decoder.2.bias"])]
