@@ -300,3 +300,23 @@ def test_no_record_ever_shows_the_beginning_of_a_card(
     assert _shown_prefix(" ".join(session.said), card) == 0
     assert "[payment card]" in " ".join(session.said)
     assert "thank you" in session.said[-1]
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("I can upgrade you to our premium.", "I can upgrade you to our premium."),
+        ("Sure, my name is Daniel.", "Sure, my name is Daniel."),
+        ("Thank you for calling Harbor Internet.", "Thank you for calling Harbor Internet."),
+        ("It is 42 Maple Street, Boston.", "It is 42 Maple Street, Boston."),
+        ("Good morning.", "Good morning."),
+        ("You can reach Daniel.", "You can reach"),
+        ("Ask for Harbor Internet.", "Ask for"),
+        ("It is Daniel at", "It is"),
+        ("my name is Daniel at", "my name is"),
+        ("it is j dot smith.", "it is"),
+    ],
+)
+def test_a_partial_keeps_back_what_may_be_a_mailbox_and_shows_what_is_named_or_plain(said: str, shown: str) -> None:
+    words = [TimedWord(word, 300 * at, 300 * at + 250) for at, word in enumerate(said.split())]
+    assert RedactionStream[str]().partial(words).text == shown
