@@ -24,7 +24,7 @@ WIDE = 4
 LIKELY = 8.0
 """Tokens whose rough logits are so near to the best are looked at exactly; the best by far is among them."""
 SURE_OF_FREQUENT = float(np.log(0.5))
-"""Log probability, among frequent tokens, from which the rare ones are not asked in the middle of a partial."""
+"""Log probability of the best of the frequent tokens, among them, from which a single step leaves the rare ones out."""
 HOPELESS = 3.0
 """Log probability by which a hypothesis behind the best is given up: so beams are narrow where the model is sure."""
 LEFT_OUT = 3
@@ -87,13 +87,7 @@ class PackedDecoder:
     """Whisper's decoder. Thread-safe: it keeps nothing between calls."""
 
     def __init__(
-        self,
-        state: Mapping[str, Floats],
-        config: Mapping[str, Any],
-        *,
-        end: int,
-        start: int,
-        no_speech: int,
+        self, state: Mapping[str, Floats], config: Mapping[str, Any], *, end: int, start: int, no_speech: int
     ) -> None:
         """Make the graphs (about two seconds) from OpenAI's names and the model's ``config.json``.
 
@@ -137,15 +131,15 @@ class PackedDecoder:
         if beam > 1:
             path, following, silent = self._begun(fixed, question.prompt, ())
             return self._search(path, self._chances(following.logits[:, 0]), beam, question.limit, silent, between)
-        draft, proven = question.draft[: question.limit - 1], False
-        while True:  # each pass proves a token at least
+        draft = question.draft[: question.limit - 1]
+        for _ in range(question.limit):  # each pass proves a token at least
             path, following, silent = self._begun(fixed, question.prompt, draft, proven=question.proven)
             said = self._greedy(path, following, list(draft), question.limit)
             found = tuple(said.tokens[: question.limit - 1])
-            proven = draft[: len(found)] == found
-            if proven or not question.proven:
-                return self._hypothesis(said, silent, question, following.asked if proven else ())
+            if not question.proven or draft[: len(found)] == found:
+                break
             draft = found
+        return self._answer(said, silent, question, following.asked)
 
     def _begun(
         self, fixed: dict[str, Floats], prompt: tuple[int, ...], draft: tuple[int, ...], *, proven: bool = False
@@ -160,8 +154,8 @@ class PackedDecoder:
         following.logits[:, 1, self._not_first] = -np.inf
         return path, following.after(1), silent
 
-    def _hypothesis(self, said: _Said, silent: float, question: Question, asked: Sequence[Floats]) -> Hypothesis:
-        """``asked``: of all that stood before the answer and before its end, or nothing."""
+    def _answer(self, said: _Said, silent: float, question: Question, asked: Sequence[Floats]) -> Hypothesis:
+        """``asked``: before each token of the prompt and of what was drafted, or nothing."""
         first, end = question.prompt.index(self._start), len(question.prompt) + len(said.tokens)
         told = [self._chance(row) for row in said.rows]
         best = _Beam(said.tokens, told[: len(said.tokens)], sum(told))
@@ -171,8 +165,8 @@ class PackedDecoder:
     def align(self, heard: Heard, prompt: Sequence[int], said: Hypothesis, duration_ms: int) -> Alignment:
         """When the tokens were said, as those heads tell that follow the speech; see ``Runtime``.
 
-        One pass over all tokens, of which nothing is asked that follows: so the vocabulary costs nothing. Only the
-        audio's own states are seen: with the silence behind them words seem to begin some milliseconds later.
+        What they looked for, the pass has told that proved the answer; else one more pass over all tokens tells, of
+        which nothing is asked that follows, so that the vocabulary costs nothing.
         """
         looked_at = self._looked_at(heard)
         states = states_within(duration_ms)
@@ -271,8 +265,8 @@ class PackedDecoder:
         return feeds | {"embedded": embedded, "wanted": np.array(wanted, dtype=np.int64)}
 
     def _row(self, following: _Following, number: int) -> Floats:
-        """The logits of what follows a token of the only row; of the frequent ones and the end where they leave no
-        doubt that it is one of them.
+        """The logits of what follows a token of the only row; those of the frequent tokens and the end alone where they
+        leave little doubt that it is one of them.
         """
         row: Floats = following.logits[0, number]
         if following.states is not None:

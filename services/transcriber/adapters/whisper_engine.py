@@ -141,12 +141,7 @@ class WhisperEngine:
         self._runtime: Runtime
         if runtime == "onnxruntime" and device == "cpu" and compute_type == "int8":
             self._runtime = PackedRuntime(
-                model_dir,
-                front,
-                end=named.eot,
-                start=named.sot,
-                no_speech=named.no_speech,
-                stage=stage,
+                model_dir, front, end=named.eot, start=named.sot, no_speech=named.no_speech, stage=stage
             )
         else:
             self._runtime = CTranslate2Runtime(self._model, front, end=named.eot, stage=stage)
