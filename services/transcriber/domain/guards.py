@@ -28,6 +28,7 @@ GHOSTS = frozenset(
         "silence",
         "applause",
         "beep",
+        "beep beep",
     }
 )
 """What Whisper says to music, ring-back and silence. People say some of it too: see :func:`is_ghost`."""

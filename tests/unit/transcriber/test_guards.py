@@ -50,7 +50,8 @@ def test_thanks_are_a_ghost_only_without_a_voice() -> None:
     assert not ghost("Thank you.", 0.1, -0.4, 0.9)
     assert not ghost("The parcel is late.", 0.9, -0.4, 0.6)
     assert ghost(" . ", 0.0, 0.0, 1.0)
-    # As measured: a busy tone and hold music, a customer's last word before others' voices, faint interjections.
+    # As measured: ring-back, a busy tone, music, a customer's last word before others' voices, faint interjections.
+    assert ghost("Beep beep.", 0.54, -1.73, 0.7)
     assert ghost("Oh.", 0.75, -2.89, 0.5, 96)
     assert ghost("I'm sorry.", 0.54, -2.29, 0.76, 128)
     assert not ghost("Bye.", 0.351, -0.68, 0.63, 1184)
