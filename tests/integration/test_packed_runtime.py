@@ -22,6 +22,7 @@ from faster_whisper.tokenizer import Tokenizer
 
 from services.transcriber.adapters.ctranslate2_runtime import CTranslate2Runtime
 from services.transcriber.adapters.ctranslate2_weights import openai_state, read_variables
+from services.transcriber.adapters.doubt import SURE, SURE_OF_EACH, UNLIKELY
 from services.transcriber.adapters.log_mel import Front
 from services.transcriber.adapters.onnx_graph import BLOCK, Floats, Graph, rounded_blocks, session, sums_signed
 from services.transcriber.adapters.packed_decoder import PackedDecoder
@@ -31,7 +32,7 @@ from services.transcriber.adapters.runtime import FULL_FRAMES, STATES_PER_S, Hea
 from services.transcriber.adapters.silence_tail import TAIL_FROM, clips
 from services.transcriber.adapters.sound import WHISPER_HZ, Sound, sound_of, to_whisper_rate
 from services.transcriber.adapters.weights import model_folder
-from services.transcriber.adapters.whisper_engine import SURE, SURE_OF_EACH, UNLIKELY, WhisperEngine
+from services.transcriber.adapters.whisper_engine import WhisperEngine
 from services.transcriber.adapters.word_spans import aligned_words
 from services.transcriber.domain.recognition import Quality, Recognition, RecognitionRequest
 

@@ -12,7 +12,7 @@ import soundfile
 
 from services.chassis.errors import SettingError
 from services.cli.domain.accuracy import bare
-from services.transcriber.adapters import whisper_engine
+from services.transcriber.adapters import doubt, whisper_engine
 from services.transcriber.app import load_engine
 from services.transcriber.config import TranscriberSettings
 from services.transcriber.domain.recognition import (
@@ -97,8 +97,8 @@ def test_words_to_expect_and_the_language_are_the_requests_own(engine: Recognize
 def test_in_doubt_words_are_heard_behind_those_before_and_stay_apart_from_them(
     engine: Recognizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for doubt in ("SURE", "SURE_OF_EACH"):  # no final stands
-        monkeypatch.setattr(whisper_engine, doubt, {"tiny": 0.0, "larger": 0.0})
+    for bound in ("SURE", "SURE_OF_EACH"):  # no final stands
+        monkeypatch.setattr(doubt, bound, {"tiny": 0.0, "larger": 0.0})
     cut = (4_600 - 700) * 16
     request = replace(_request(PCM16[cut:], Quality.AGAIN), before=(PCM16[: 2_200 * 16], PCM16[2_200 * 16 : cut]))
     heard = engine.recognize(request)

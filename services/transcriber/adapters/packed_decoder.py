@@ -56,11 +56,6 @@ class _Following:
     states: Floats | None
     asked: tuple[Floats, ...] = ()
 
-    def after(self, first: int) -> _Following:
-        """Without the tokens before ``first``."""
-        states = None if self.states is None else self.states[:, first:]
-        return _Following(self.logits[:, first:], states, self.asked)
-
 
 @dataclass(slots=True)
 class _Said:
@@ -152,7 +147,7 @@ class PackedDecoder:
         following = self._run(path, [[*prompt, *draft]], wanted, proven=proven)
         silent = float(np.exp(_log_softmax(following.logits[0, 0])[self._no_speech]))
         following.logits[:, 1, self._not_first] = -np.inf
-        return path, following.after(1), silent
+        return path, replace(following, logits=following.logits[:, 1:]), silent
 
     def _answer(self, said: _Said, silent: float, question: Question, asked: Sequence[Floats]) -> Hypothesis:
         """``asked``: before each token of the prompt and of what was drafted, or nothing."""

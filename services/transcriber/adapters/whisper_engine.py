@@ -27,6 +27,7 @@ from faster_whisper.tokenizer import Tokenizer
 
 from services.chassis.errors import Transient
 from services.transcriber.adapters.ctranslate2_runtime import CTranslate2Runtime
+from services.transcriber.adapters.doubt import marks_of, stands
 from services.transcriber.adapters.first_looks import FirstLooks
 from services.transcriber.adapters.log_mel import Front
 from services.transcriber.adapters.packed_runtime import PackedRuntime
@@ -53,17 +54,9 @@ from services.transcriber.domain.recognition import (
 LONGEST_S = 28.0
 PROMPT_TOKENS = 4
 BEAM = 5
-SURE = {"tiny": -0.2, "larger": -0.15}
-"""Mean log probability from which a final stands as the first look has it."""
-SURE_OF_EACH = {"tiny": -0.6, "larger": -0.5}
-"""It stands, too, where no part of a word is less likely than this: then it is punctuation that is in doubt."""
-UNLIKELY = -1.0
-"""A part of a word that is less likely than this puts the whole in doubt."""
 BEFORE_S = {"tiny": 10.0, "larger": 16.0}
 """How much of what was said before a final in doubt is heard behind: with more, tiny.en gets no better."""
 TINY_WIDTH = 384
-SPACE = "\u0120"
-"""How a vocabulary writes the space before a word."""
 DOUBTED_KEPT = 16
 """Encoded finals in doubt, that wait to be heard again: some MB each."""
 WORTH_KNOWING = -1.0
@@ -129,12 +122,9 @@ class WhisperEngine:
         self._hot_words = hot_words
         self._contexts: dict[str, list[int]] = {}
         self._identity = EngineIdentity("faster-whisper", model_name, ctranslate2.__version__)
-        self._digits = frozenset(
-            token for text, token in vocabulary.get_vocab().items() if any(c.isdigit() for c in text)
-        )
-        self._marks = frozenset(
-            token for text, token in vocabulary.get_vocab().items() if not any(c.isalnum() for c in text.lstrip(SPACE))
-        )
+        spelled = vocabulary.get_vocab()
+        self._digits = frozenset(token for text, token in spelled.items() if any(c.isdigit() for c in text))
+        self._marks = marks_of(spelled)
         self._stage = stage
         self._short = short_windows
         front, named = Front(self._model.n_mels, stage), self._tokenizer
@@ -205,17 +195,10 @@ class WhisperEngine:
     def _weighed(self, request: RecognitionRequest, look: _Look) -> Recognition:
         """What was heard, and whether a final stands; a partial that deserves no trust is left out."""
         believed = not _suspicious(look.decode, request)
-        doubtful = request.quality is Quality.FINAL and not (believed and self._sure(look))
+        doubtful = request.quality is Quality.FINAL and not (believed and stands(look.decode, self._marks, _size(look)))
         if not believed:
             return Recognition(doubtful=doubtful)
         return self._recognition(look, request, doubtful=doubtful)
-
-    def _sure(self, look: _Look) -> bool:
-        """Of the whole, or, where the runtime tells of each token, of all that are more than punctuation."""
-        decode, size = look.decode, _size(look)
-        told = zip(decode.tokens, decode.chances, strict=False)
-        least = min((chance for token, chance in told if token not in self._marks), default=UNLIKELY)
-        return least >= SURE_OF_EACH[size] or (decode.score >= SURE[size] and least >= UNLIKELY)
 
     def _again(self, request: RecognitionRequest, between: Callable[[], None]) -> Recognition:
         """A final that was in doubt: with more to go by, or with more care."""

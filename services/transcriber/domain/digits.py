@@ -33,6 +33,8 @@ MAYBE_ZERO = frozenset({"oh", "o"})
 _WRITTEN = re.compile(r"\d[\d\-\u2010-\u2015.,/()_]*")
 _DASHES = re.compile(r"[-\u2010-\u2015]")
 _NOT_DIGITS = re.compile(r"\D+")
+MARKS = ".,;:!?"
+"""What may stand behind a word."""
 _EDGES = "\"'.,;:!?()[]#\u2026\u201c\u201d\u2018\u2019"
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from services.transcriber.domain.cues import Topic, governing
+from services.transcriber.domain.digits import MARKS
 from services.transcriber.domain.secret import Secret, Span, Speech, Tail
-from services.transcriber.domain.vocabulary import GREETINGS, MAIL_HOSTS, MAILBOXES, NOT_LOCAL, STOP_WORDS, TOP_LEVELS
+from services.transcriber.domain.vocabulary import MAIL_HOSTS, MAILBOXES, NOT_LOCAL, NOT_NAMES, STOP_WORDS, TOP_LEVELS
 
 _JOINTS = frozenset(["dot", "underscore", "dash", "hyphen", "point", "period", "minus", "plus", "score"])
 _DOTS = frozenset(["dot", "point", "period"])
-_MARKS = ".,;:!?"
 _TELLING = frozenset(["is", "est", "it's", "c'est", "that's", "be"])
 ASKED_WORDS, UNASKED_WORDS = 4, 2
 DOMAIN_WORDS = 5
@@ -167,7 +167,7 @@ def _tail(speech: Speech, spans: list[Span]) -> Tail | None:
     cue = governing(speech.cues, speech.size)
     if asked and cue is not None and first - cue.stop <= NEAR_CUE:
         return Tail(first, speech.size)
-    words = [word.rstrip(_MARKS) for word in speech.raw[first:] if word.lower() not in _JOINTS]
+    words = [word.rstrip(MARKS) for word in speech.raw[first:] if word.lower() not in _JOINTS]
     names = all(word[:1].isupper() or not word.isalpha() or len(word) == 1 for word in words)
     names = names and not _introduced(speech, first)
     spelled = _looks_spelled(speech, first, speech.size)
@@ -175,7 +175,7 @@ def _tail(speech: Speech, spans: list[Span]) -> Tail | None:
 
 
 def _introduced(speech: Speech, first: int) -> bool:
-    """Whether the names from ``first`` on belong to what was called a person, a company or a street, or to a greeting.
+    """Whether what has capital letters from ``first`` on was called a person, a company or a street, or names nobody.
 
     "my name is Daniel Carter", "thank you for calling Harbor", "42 Maple Street": no mailbox is introduced like that.
     """
@@ -183,8 +183,7 @@ def _introduced(speech: Speech, first: int) -> bool:
         first -= 1
     before = speech.plain[max(0, first - 2) : first]
     numbered = any(heard.digits for heard in speech.heard[max(0, first - 1) : first + 1])
-    greeted = speech.plain[first] in GREETINGS
-    return numbered or greeted or before[-1:] == ["calling"] or before == ["name", "is"]
+    return numbered or speech.plain[first] in NOT_NAMES or before[-1:] == ["calling"] or before == ["name", "is"]
 
 
 def _before_spelling(speech: Speech) -> int:

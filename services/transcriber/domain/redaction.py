@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from services.transcriber.domain.cues import PHRASE_WORDS, Ask, Asked, Topic, begun
-from services.transcriber.domain.digits import plain_word
+from services.transcriber.domain.digits import MARKS, plain_word
 from services.transcriber.domain.finding import Findings, find
 from services.transcriber.domain.policy import Policy
 from services.transcriber.domain.secret import Secret, Span
@@ -29,7 +29,6 @@ ANSWER_LEAD_MS = 500
 CONNECTED_MS = 60_000
 """Whatever has been going on for longer is let go of where words are published, but for its topic."""
 KEPT_WORDS = 60
-_TRAILING = ".,;:!?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +238,7 @@ class RedactionStream(Generic[T]):
                 last = words[stop - 1]
                 redactions.append(Redaction(span.secret, length, length + len(mark), word.start_ms, last.end_ms))
                 confidence = min(w.confidence for w in words[index:stop])
-                end_mark = last.text[-1] if last.text[-1:] in _TRAILING else ""
+                end_mark = last.text[-1] if last.text[-1:] in MARKS else ""
                 word = TimedWord(mark + end_mark, word.start_ms, last.end_ms, confidence)
             index = stop
             out.append(word)

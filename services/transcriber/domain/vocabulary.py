@@ -67,8 +67,8 @@ NOT_LOCAL = _words(
 )
 """Before "at" these make a place of what follows, and no mailbox."""
 
-GREETINGS = _words("good goodbye bye welcome monday tuesday wednesday thursday friday saturday sunday")
-"""What has a capital letter and is no name of a mailbox."""
+NOT_NAMES = _words("good goodbye bye welcome monday tuesday wednesday thursday friday saturday sunday")
+"""Greetings and days, which have a capital letter and are no name of a mailbox."""
 
 MAILBOXES = _words("contact support help account receipt order mail email office")
 """Mailboxes of no person: words that may begin a name in spite of all after "the email is"."""
