@@ -16,9 +16,6 @@ from onnx import helper
 from services.transcriber.adapters.ctranslate2_weights import HEAD, layers_of
 from services.transcriber.adapters.onnx_graph import MICROSOFT, Floats, Graph
 
-FREQUENT = 24_576
-"""So many tokens of a vocabulary are of frequent words: it is in the order in which its pieces were found."""
-
 
 @dataclass(frozen=True, slots=True)
 class DecoderShape:
@@ -50,18 +47,16 @@ def cross_graph(state: Mapping[str, Floats]) -> bytes:
     return graph.model({"states": [1, "n", shape.width]}, outputs)
 
 
-def step_graph(state: Mapping[str, Floats], *, wide: bool, end: int) -> bytes:
+def step_graph(state: Mapping[str, Floats], *, wide: bool) -> bytes:
     """One step of one audio for all rows at once, a row being one hypothesis.
 
-    ``wide`` is for many rows or tokens, the other for one or a few: their products round in different ways. The logits
-    of the latter are rough, of the first ``FREQUENT`` tokens and of the ``end`` only, from a vocabulary in 4 bits: most
-    of a step's time goes into reading it. ``rare_graph`` has the others.
+    ``wide`` is for many rows or tokens, the other for one or a few: their products round in different ways.
 
     Inputs: ``embedded`` [rows, tokens, width], ``past_k0, past_v0, …`` [rows, heads, past, 64], ``cross_graph``'s
     outputs; ``weight`` [n], the logarithm of how many positions each of the audio's states stands for; ``wanted``
-    [any], the tokens of which is asked what follows. Outputs: ``logits`` [rows, wanted, vocabulary], ``present_k0, …``,
-    ``normed`` [rows, wanted, width], which the vocabulary is multiplied by; of the wide graph also ``asked0, …``
-    [rows, tokens, width], which each layer looks for in the audio.
+    [any], the tokens of which is asked what follows. Outputs: ``normed`` [rows, wanted, width], which the vocabulary is
+    multiplied by; ``present_k0, …``; of the wide graph also ``asked0, …`` [rows, tokens, width], which each layer looks
+    for in the audio.
     """
     shape, graph = shape_of(state), _Steps(wide)
     graph.constant("as one", np.array([1, -1, shape.width], dtype=np.int64))
@@ -69,7 +64,7 @@ def step_graph(state: Mapping[str, Floats], *, wide: bool, end: int) -> bytes:
     size = graph.node("Shape", [graph.node("Reshape", ["embedded", "as one"])], start=1, end=2)
     weights = graph.weighted(size, "weight")
     x = "embedded"
-    outputs, queries = ["logits"], []
+    outputs, queries = ["normed"], []
     inputs: dict[str, list[int | str]] = {"embedded": ["rows", "tokens", shape.width], "weight": ["n"]}
     for layer in range(shape.layers):
         block = f"decoder.blocks.{layer}"
@@ -88,19 +83,20 @@ def step_graph(state: Mapping[str, Floats], *, wide: bool, end: int) -> bytes:
             inputs[f"past_{part}{layer}"] = ["rows", shape.heads, "past", HEAD]
             inputs[f"cross_{part}{layer}"] = [1, shape.heads, "n", HEAD]
             outputs.append(f"present_{part}{layer}")
-    vocabulary = state["decoder.token_embedding.weight"]
-    normed = graph.norm(graph.node("Gather", [x, "wanted"], axis=1), state, "decoder.ln", "normed")
-    if wide:
-        graph.node("Identity", [graph.product(normed, vocabulary)], "logits")
+    graph.norm(graph.node("Gather", [x, "wanted"], axis=1), state, "decoder.ln", "normed")
+    return graph.model(inputs, [*outputs, *queries], indices=["wanted"])
+
+
+def vocabulary_graph(vocabulary: Floats, *, rough: bool) -> bytes:
+    """``normed`` [rows, wanted, width] to ``logits`` [rows, wanted, tokens] of a vocabulary [tokens, width].
+
+    ``rough``: from 4 bits a weight, for a row or a few: then nearly all of the time goes into reading them.
+    """
+    graph = Graph("vocabulary")
+    if rough:
+        graph.by_blocks("normed", vocabulary, None, "logits", bits=4)
     else:
-        graph.by_blocks(normed, vocabulary[[*range(FREQUENT), end]], None, "logits", bits=4)
-    return graph.model(inputs, [*outputs, "normed", *queries], indices=["wanted"])
-
-
-def rare_graph(state: Mapping[str, Floats]) -> bytes:
-    """``normed`` [rows, wanted, width] to the rough ``logits`` of the tokens from ``FREQUENT`` on."""
-    graph, vocabulary = Graph("rare"), state["decoder.token_embedding.weight"]
-    graph.by_blocks("normed", vocabulary[FREQUENT:], None, "logits", bits=4)
+        graph.node("Identity", [graph.by_rows(graph.rounded("normed"), vocabulary)], "logits")
     return graph.model({"normed": ["rows", "wanted", vocabulary.shape[1]]}, ["logits"])
 
 

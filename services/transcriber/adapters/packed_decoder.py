@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from services.transcriber.adapters.alignment import token_starts
 from services.transcriber.adapters.ctranslate2_weights import HEAD
-from services.transcriber.adapters.decoder_graph import FREQUENT, cross_graph, rare_graph, shape_of, step_graph
+from services.transcriber.adapters.decoder_graph import cross_graph, shape_of, step_graph
 from services.transcriber.adapters.onnx_graph import Floats, session
+from services.transcriber.adapters.packed_vocabulary import PackedVocabulary
 from services.transcriber.adapters.runtime import Alignment, Cross, Heard, Hypothesis, Question, states_within
 from services.transcriber.domain.recognition import nothing
 
@@ -21,14 +22,12 @@ NEAR = 8.0
 
 WIDE = 4
 """Tokens of a step from which the wide graph is faster."""
-LIKELY = 8.0
-"""Tokens whose rough logits are so near to the best are looked at exactly; the best by far is among them."""
-SURE_OF_FREQUENT = float(np.log(0.5))
-"""Log probability of the best of the frequent tokens, among them, from which a single step leaves the rare ones out."""
 HOPELESS = 3.0
 """Log probability by which a hypothesis behind the best is given up: so beams are narrow where the model is sure."""
 LEFT_OUT = 3
 """Tokens of a draft among which one that is heard otherwise is looked for."""
+UNSETTLED = 8
+"""Tokens at the end of a partial that the next one looks at again: what follows them may make others of them."""
 
 
 @dataclass(slots=True)
@@ -47,9 +46,8 @@ class _Beam:
 
 @dataclass(slots=True)
 class _Following:
-    """Logits [rows, tokens, vocabulary] of what follows. Those of frequent tokens only, and rough, come with the
-    ``states`` to refine them by. ``asked`` is what the layers that tell of times looked for in the audio, where that is
-    wanted.
+    """Logits [rows, tokens, vocabulary] of what follows. Those of frequent tokens only come with the ``states`` behind
+    them. ``asked`` is what the layers that tell of times looked for in the audio, where that is wanted.
     """
 
     logits: Floats
@@ -59,10 +57,10 @@ class _Following:
 
 @dataclass(slots=True)
 class _Said:
-    """A greedy answer; ``rows``: the logits of each token, and of the end if it came to one."""
+    """A greedy answer; ``chances``: each token's log probability, and the end's if it came to one."""
 
     tokens: list[int]
-    rows: list[Floats]
+    chances: list[float]
 
 
 @dataclass(slots=True)
@@ -70,12 +68,21 @@ class _Path:
     """What a step needs of those before it: the audio, and keys and values of the tokens so far, the prompt's too."""
 
     fixed: dict[str, Floats]
-    prompt: int
+    prompt: tuple[int, ...]
     past: list[Floats] = field(default_factory=list)
 
-    def cut(self, length: int) -> None:
-        """Forget the tokens from ``length`` on."""
-        self.past = [value[:, :, :length] for value in self.past]
+    def cut(self, answered: int) -> None:
+        """Forget the answer's tokens from so many on."""
+        self.past = [value[:, :, : len(self.prompt) + answered] for value in self.past]
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """A partial's answer, and the keys and values behind it."""
+
+    prompt: tuple[int, ...]
+    past: Sequence[Floats]
+    answer: Hypothesis
 
 
 class PackedDecoder:
@@ -89,17 +96,17 @@ class PackedDecoder:
         ``end``, ``start``, ``no_speech``: tokens of the model's vocabulary.
         """
         self._shape = shape_of(state)
-        self._embedding = state["decoder.token_embedding.weight"].astype(np.float32)
         self._positions = state["decoder.positional_embedding"]
         self._cross = session(cross_graph(state))
-        self._steps = {wide: session(step_graph(state, wide=wide, end=end)) for wide in (False, True)}
-        self._rare = session(rare_graph(state))
-        self._end, self._start, self._no_speech = end, start, no_speech
-        self._never = np.array(config.get("suppress_ids", []), dtype=np.int64)
-        self._all = np.arange(len(self._embedding))
-        self._frequent = np.append(self._all[:FREQUENT], end)
-        self._never_frequent = np.flatnonzero(np.isin(self._frequent, self._never))
-        self._not_first = np.array(config.get("suppress_ids_begin", []), dtype=np.int64)
+        self._steps = {wide: session(step_graph(state, wide=wide)) for wide in (False, True)}
+        self._vocabulary = PackedVocabulary(
+            state,
+            end=end,
+            no_speech=no_speech,
+            never=config.get("suppress_ids", []),
+            not_first=config.get("suppress_ids_begin", []),
+        )
+        self._end, self._start = end, start
         self._names = [f"{part}{layer}" for layer in range(self._shape.layers) for part in ("k", "v")]
         self._made = [f"present_{name}" for name in self._names]
         later = range(self._shape.layers // 2, self._shape.layers)
@@ -119,41 +126,62 @@ class PackedDecoder:
         ``heard`` has its ``cross``.
 
         A draft is checked all at once, which costs less than to find its tokens, and changes nothing but by rounding.
-        Where the answer is to be ``proven``, a last pass goes over all of it, in which what follows a token depends on
-        those before it alone, to the last bit: so it is the same whatever the draft was.
+        Where it was the answer to less of the same speech, only its last tokens are checked: those before stand, for
+        now. Where the answer is to be ``proven``, a last pass goes over all of it, in which what follows a token
+        depends on those before it alone, to the last bit: so it is the same whatever the draft was.
         """
-        fixed = self._looked_at(heard) | {"weight": heard.weight}
+        path = _Path(self._looked_at(heard) | {"weight": heard.weight}, question.prompt)
         if beam > 1:
-            path, following, silent = self._begun(fixed, question.prompt, ())
-            return self._search(path, self._chances(following.logits[:, 0]), beam, question.limit, silent, between)
+            following, silent = self._begun(path, ())
+            chances = self._vocabulary.chances(following.logits[:, 0], first=True)
+            return self._search(path, chances, beam, question.limit, silent, between)
+        return self._proven(path, question) if question.proven else self._for_now(path, question)
+
+    def _for_now(self, path: _Path, question: Question) -> Hypothesis:
+        gone = question.path if isinstance(question.path, _Gone) and question.path.prompt == question.prompt else None
+        draft = question.draft[: question.limit - 1]
+        settled = min(len(draft), len(gone.answer.tokens) if gone is not None else 0) - UNSETTLED
+        if gone is not None and settled > 0:
+            said = _Said(list(draft[:settled]), list(gone.answer.chances[:settled]))
+            path.past = list(gone.past)
+            path.cut(settled - 1)
+            following, silent = self._run(path, [draft[settled - 1 :]], roughly=True), gone.answer.no_speech
+        else:
+            said, settled = _Said([], []), 0
+            following, silent = self._begun(path, draft, roughly=True)
+        self._greedy(path, following, said, list(draft[settled:]), question.limit)
+        answer = self._answer(said, silent, question, ())
+        return replace(answer, path=_Gone(question.prompt, path.past, answer))
+
+    def _proven(self, path: _Path, question: Question) -> Hypothesis:
         draft = question.draft[: question.limit - 1]
         for _ in range(question.limit):  # each pass proves a token at least
-            path, following, silent = self._begun(fixed, question.prompt, draft, proven=question.proven)
-            said = self._greedy(path, following, list(draft), question.limit)
+            path.past, said = [], _Said([], [])
+            following, silent = self._begun(path, draft, proven=True)
+            self._greedy(path, following, said, list(draft), question.limit)
             found = tuple(said.tokens[: question.limit - 1])
-            if not question.proven or draft[: len(found)] == found:
+            if draft[: len(found)] == found:
                 break
             draft = found
         return self._answer(said, silent, question, following.asked)
 
     def _begun(
-        self, fixed: dict[str, Floats], prompt: tuple[int, ...], draft: tuple[int, ...], *, proven: bool = False
-    ) -> tuple[_Path, _Following, float]:
-        """The path behind prompt and draft; what follows the prompt and each token of the draft; the probability that
-        nobody spoke.
-        """
-        path = _Path(fixed, len(prompt))
+        self, path: _Path, draft: tuple[int, ...], *, proven: bool = False, roughly: bool = False
+    ) -> tuple[_Following, float]:
+        """What follows the prompt and each token of the draft, and the probability that nobody spoke."""
+        prompt = path.prompt
         wanted = [prompt.index(self._start), *range(len(prompt) - 1, len(prompt) + len(draft))]
-        following = self._run(path, [[*prompt, *draft]], wanted, proven=proven)
-        silent = float(np.exp(_log_softmax(following.logits[0, 0])[self._no_speech]))
-        following.logits[:, 1, self._not_first] = -np.inf
-        return path, replace(following, logits=following.logits[:, 1:]), silent
+        whole = self._run(path, [[*prompt, *draft]], wanted, proven=proven, roughly=roughly)
+        following = replace(whole, logits=whole.logits[:, 1:])
+        if whole.states is None:
+            return following, self._vocabulary.silence(whole.logits[0, 0])
+        silent = self._vocabulary.silence_beside_frequent(whole.logits[0, 0], whole.states[0, 0])
+        return replace(following, states=whole.states[:, 1:]), silent
 
     def _answer(self, said: _Said, silent: float, question: Question, asked: Sequence[Floats]) -> Hypothesis:
         """``asked``: before each token of the prompt and of what was drafted, or nothing."""
         first, end = question.prompt.index(self._start), len(question.prompt) + len(said.tokens)
-        told = [self._chance(row) for row in said.rows]
-        best = _Beam(said.tokens, told[: len(said.tokens)], sum(told))
+        best = _Beam(said.tokens, said.chances[: len(said.tokens)], sum(said.chances))
         whole = tuple(queries[0, first:end] for queries in asked if queries.shape[1] >= end)
         return replace(_hypothesis(best, silent, question.limit), asked=whole)
 
@@ -181,23 +209,20 @@ class PackedDecoder:
     def _looked_at(self, heard: Heard) -> dict[str, Floats]:
         return {f"cross_{name}": value for name, value in zip(self._names, heard.cross, strict=True)}
 
-    def _greedy(self, path: _Path, following: _Following, draft: list[int], limit: int) -> _Said:
-        """``following``: what may come after the prompt, and after each token of the draft."""
-        said = _Said([], [])
+    def _greedy(self, path: _Path, following: _Following, said: _Said, draft: list[int], limit: int) -> None:
+        """Say the rest. ``following``: what may come after what is ``said``, and after each token of the draft."""
         tokens = said.tokens
         while True:
             for number in range(following.logits.shape[1]):
-                row = self._row(following, number)
-                best = int(row.argmax())
-                best = best if len(row) > len(self._frequent) else int(self._frequent[best])
-                said.rows.append(row)
+                best, chance = self._best(following, number, first=not tokens)
+                said.chances.append(chance)
                 if best != self._end:
                     tokens.append(best)
                 if best == self._end or len(tokens) >= limit:
-                    return said
+                    return
                 if number == len(draft) or best != draft[number]:
                     break
-            path.cut(path.prompt + len(tokens) - 1)
+            path.cut(len(tokens) - 1)
             draft = _rest(draft, number, tokens[-1])[: limit - len(tokens) - 1]
             following = self._run(path, [[tokens[-1], *draft]], roughly=True)
 
@@ -225,7 +250,8 @@ class PackedDecoder:
                 break
             between()
             path.past = [value[sources] for value in path.past]
-            chances = self._chances(self._run(path, [[beam.tokens[-1]] for beam in kept]).logits[:, -1])
+            following = self._run(path, [[beam.tokens[-1]] for beam in kept])
+            chances = self._vocabulary.chances(following.logits[:, -1], first=False)
             beams = kept
         return _hypothesis(max(done or kept, key=lambda beam: beam.score), silent, limit)
 
@@ -238,15 +264,16 @@ class PackedDecoder:
         proven: bool = False,
         roughly: bool = False,
     ) -> _Following:
-        """What follows the tokens, or those wanted; the path is longer by them. ``roughly``: it may be rough."""
+        """What follows the tokens, or those wanted; the path is longer by them. ``roughly``: what is likely will do."""
         feeds = path.fixed | self._feeds(tokens, path.past, wanted or range(len(tokens[0])))
         wide = proven or len(tokens) * len(tokens[0]) >= WIDE
-        asked = self._asked if proven else []
-        logits, *made = self._steps[wide].run(["logits", "normed", *asked, *self._made], feeds)
-        path.past = made[1 + len(asked) :]
-        if wide:
-            return _Following(logits, None, tuple(made[1 : 1 + len(asked)]))
-        return _Following(logits, made[0]) if roughly else _Following(self._whole(logits, made[0]), None)
+        names = self._asked if proven else []
+        states, *made = self._steps[wide].run(["normed", *names, *self._made], feeds)
+        asked, path.past = tuple(made[: len(names)]), made[len(names) :]
+        if wide and not roughly:
+            return _Following(self._vocabulary.all(states), None, asked)
+        frequent = self._vocabulary.frequent(states, rough=not wide)
+        return _Following(frequent, states) if roughly else _Following(self._vocabulary.whole(frequent, states), None)
 
     def _feeds(
         self, tokens: Sequence[Sequence[int]], past: Sequence[Floats], wanted: Sequence[int]
@@ -254,55 +281,17 @@ class PackedDecoder:
         """What a step is given of the tokens; ``past`` is empty at first."""
         known = past[0].shape[2] if past else 0
         rows = np.array(tokens)
-        embedded = self._embedding[rows] + self._positions[known : known + rows.shape[1]]
+        embedded = self._vocabulary.embedding[rows] + self._positions[known : known + rows.shape[1]]
         past = past or [np.zeros((len(rows), self._shape.heads, 0, HEAD), dtype=np.float32)] * len(self._names)
         feeds = {f"past_{name}": value for name, value in zip(self._names, past, strict=True)}
         return feeds | {"embedded": embedded, "wanted": np.array(wanted, dtype=np.int64)}
 
-    def _row(self, following: _Following, number: int) -> Floats:
-        """The logits of what follows a token of the only row; those of the frequent tokens and the end alone where they
-        leave little doubt that it is one of them.
-        """
-        row: Floats = following.logits[0, number]
-        if following.states is not None:
-            state = following.states[0, number]
-            row[self._never_frequent] = -np.inf
-            self._refine(row, state, self._frequent)
-            if self._chance(row) >= SURE_OF_FREQUENT:
-                return row
-            row = self._whole(row, state)
-        row[self._never] = -np.inf
-        return row
-
-    def _whole(self, frequent: Floats, states: Floats) -> Floats:
-        """Logits [..., vocabulary] from those [..., frequent] of a step and the states [..., width] behind them."""
-        fed = {"normed": states.reshape(1, -1, states.shape[-1])}
-        rare = self._rare.run(None, fed)[0].reshape(*frequent.shape[:-1], -1)
-        out: Floats = np.concatenate([frequent[..., :FREQUENT], rare], axis=-1)
-        for rough, state in zip(out.reshape(-1, out.shape[-1]), fed["normed"][0], strict=True):
-            self.refine(rough, state)
-        return out
-
-    def refine(self, rough: Floats, state: Floats) -> None:
-        """The logits [vocabulary] of what is likely anew, from the vocabulary as it is."""
-        never = rough[self._never]
-        rough[self._never] = -np.inf
-        self._refine(rough, state, self._all)
-        rough[self._never] = never
-        rough[self._no_speech] = self._embedding[self._no_speech] @ state
-
-    def _refine(self, rough: Floats, state: Floats, tokens: npt.NDArray[np.int64]) -> None:
-        likely = np.flatnonzero(rough > rough.max() - LIKELY)
-        rough[likely] = self._embedding[tokens[likely]] @ state
-
-    def _chance(self, following: Floats) -> float:
-        """The log probability of the likeliest."""
-        return -float(np.log(np.exp(following - following.max()).sum()))
-
-    def _chances(self, following: Floats) -> Floats:
-        """Log probability of each token that may come next, a row for each of ``following``."""
-        following[:, self._never] = -np.inf
-        return _log_softmax(following)
+    def _best(self, following: _Following, number: int, *, first: bool) -> tuple[int, float]:
+        """The likeliest behind a token of the only row, and its log probability."""
+        row = following.logits[0, number]
+        if following.states is None:
+            return self._vocabulary.best(row, first=first)
+        return self._vocabulary.best_of_frequent(row, following.states[0, number], first=first)
 
 
 def _hypothesis(beam: _Beam, silent: float, limit: int) -> Hypothesis:
@@ -321,12 +310,6 @@ def _rest(draft: Sequence[int], at: int, instead: int) -> list[int]:
     later = draft[at:]
     begin = at + later.index(instead) if instead in later[:LEFT_OUT] else at
     return list(draft[begin + 1 :])
-
-
-def _log_softmax(logits: Floats) -> Floats:
-    most = logits.max(axis=-1, keepdims=True)
-    out: Floats = logits - (most + np.log(np.exp(logits - most).sum(axis=-1, keepdims=True)))
-    return out
 
 
 def _best(totals: Floats, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -16,8 +16,8 @@ from services.transcriber.domain.recognition import nothing
 
 STRIDE = 32
 """So many neighbouring states of the silence are nearly alike: one stands for them."""
-SETTLED_STATES = 25
-"""States nearer to the end of a window, where silence stood for what was still to come, are made anew: 0.5 s."""
+SETTLED_STATES = 18
+"""States nearer to the end of a window, where silence stood for what was still to come, are made anew: 0.36 s."""
 
 
 class PackedEncoder:
@@ -40,7 +40,7 @@ class PackedEncoder:
             self._tails.append((key[:, picked], value[:, picked]))
 
     def encode(self, mel: Floats, *, earlier: Heard | None = None, between: Callable[[], None] = nothing) -> Heard:
-        """``mel`` [1, mels, frames], an even number of at most 3,000: the speech, and at least 0.3 s behind it.
+        """``mel`` [1, mels, frames], an even number of at most 3,000: the speech, and something of what is behind it.
 
         States that ``earlier`` has, which heard less of the same speech, are taken over but for its last, nearly as
         they would be. ``between`` is called before each layer.

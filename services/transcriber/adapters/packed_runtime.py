@@ -30,7 +30,7 @@ from services.transcriber.adapters.silence_tail import TAIL_FROM, clips
 from services.transcriber.adapters.sound import Sound
 from services.transcriber.domain.recognition import Quality, nothing
 
-PAD_S = {Quality.PARTIAL: 0.3, Quality.FINAL: 0.6}
+PAD_S = {Quality.PARTIAL: 0.1, Quality.FINAL: 0.3}
 PLAIN_TAIL_STATES = 2 * STATES_PER_S
 
 

@@ -53,7 +53,8 @@ class Hypothesis:
 
     ``ended``: whether it came to its end before the limit. ``chances``: each token's log probability, or none where the
     runtime does not tell. ``asked``: what the layers that tell of times looked for in the audio [tokens, width], before
-    each token of the answer and its end, where that is known already.
+    each token of the answer and its end, where that is known already. ``path``: what the answer to more of the same
+    speech can go on from.
     """
 
     tokens: tuple[int, ...]
@@ -62,10 +63,11 @@ class Hypothesis:
     ended: bool
     chances: tuple[float, ...] = ()
     asked: tuple[Floats, ...] = field(default=(), compare=False)
+    path: object = field(default=None, compare=False)
 
     def cut(self, length: int) -> Hypothesis:
         """Without the tokens from ``length`` on."""
-        return replace(self, tokens=self.tokens[:length], chances=self.chances[:length], asked=())
+        return replace(self, tokens=self.tokens[:length], chances=self.chances[:length], asked=(), path=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +82,15 @@ class Alignment:
 class Question:
     """What stands before the answer, and how long that may be. ``draft``: tokens that may be right.
 
-    ``proven``: a greedy answer is to be the same, to the last rounding, whatever was drafted.
+    ``proven``: a greedy answer is to be the same, to the last rounding, whatever was drafted; else, of a draft that was
+    the answer to less of the same speech, ``path`` is that answer's.
     """
 
     prompt: tuple[int, ...]
     limit: int
     draft: tuple[int, ...] = ()
     proven: bool = False
+    path: object = None
 
 
 class Runtime(Protocol):

@@ -71,10 +71,13 @@ class _Tongue:
 
 @dataclass(frozen=True, slots=True)
 class _Trace:
-    """What the next decode of an utterance can use: the last answer; and a partial, what the last partial heard."""
+    """What the next decode of an utterance can use: the last answer; and a partial, what the last partial heard and how
+    it came to its answer, where that was the last.
+    """
 
     tokens: tuple[int, ...] = ()
     heard: Heard | None = None
+    path: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +312,7 @@ class WhisperEngine:
                 ),
                 limit=min(token_limit(request.duration_ms) + 1, MOST_TOKENS),
                 draft=_earlier(request).tokens,
+                path=_earlier(request).path,
                 proven=request.quality is not Quality.PARTIAL,
             )
             for request, tongue in zip(requests, tongues, strict=True)
@@ -351,7 +355,9 @@ class WhisperEngine:
 def _trace(look: _Look, request: RecognitionRequest) -> _Trace:
     earlier = _earlier(request)
     heard = look.heard if request.quality is Quality.PARTIAL else earlier.heard
-    return _Trace(look.decode.tokens or earlier.tokens, heard)
+    if not look.decode.tokens:
+        return _Trace(earlier.tokens, heard)
+    return _Trace(look.decode.tokens, heard, look.decode.path)
 
 
 def _earlier(request: RecognitionRequest) -> _Trace:
