@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from onnx import helper
 
 from services.transcriber.adapters.ctranslate2_weights import HEAD, layers_of
 from services.transcriber.adapters.onnx_graph import MICROSOFT, Floats, Graph
+
+FINE_BLOCK = 32
+"""Neighbours in a column of a weight in 4 bits that share a scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,18 @@ def cross_graph(state: Mapping[str, Floats]) -> bytes:
     return graph.model({"states": [1, "n", shape.width]}, outputs)
 
 
-def step_graph(state: Mapping[str, Floats], *, wide: bool) -> bytes:
-    """One step of one audio for all rows at once, a row being one hypothesis.
+class Products(StrEnum):
+    """How a step multiplies: for many rows or tokens; for one or a few; for those in 4 bits, where the answer is looked
+    at again. Each rounds in another way.
+    """
 
-    ``wide`` is for many rows or tokens, the other for one or a few: their products round in different ways.
+    WIDE = "wide"
+    NARROW = "narrow"
+    ROUGH = "rough"
+
+
+def step_graph(state: Mapping[str, Floats], products: Products) -> bytes:
+    """One step of one audio for all rows at once, a row being one hypothesis.
 
     Inputs: ``embedded`` [rows, tokens, width], ``past_k0, past_v0, …`` [rows, heads, past, 64], ``cross_graph``'s
     outputs; ``weight`` [n], the logarithm of how many positions each of the audio's states stands for; ``wanted``
@@ -58,7 +70,7 @@ def step_graph(state: Mapping[str, Floats], *, wide: bool) -> bytes:
     multiplied by; ``present_k0, …``; of the wide graph also ``asked0, …`` [rows, tokens, width], which each layer looks
     for in the audio.
     """
-    shape, graph = shape_of(state), _Steps(wide)
+    shape, graph = shape_of(state), _Steps(products)
     graph.constant("as one", np.array([1, -1, shape.width], dtype=np.int64))
     by_row = graph.node("Shape", ["embedded"])
     size = graph.node("Shape", [graph.node("Reshape", ["embedded", "as one"])], start=1, end=2)
@@ -71,7 +83,7 @@ def step_graph(state: Mapping[str, Floats], *, wide: bool) -> bytes:
         attended = _self_attention(graph, state, shape, block, graph.norm(x, state, f"{block}.attn_ln"), layer)
         x = graph.node("Add", [x, attended])
         query = graph.linear(graph.norm(x, state, f"{block}.cross_attn_ln"), state, f"{block}.cross_attn.query")
-        if wide:
+        if products is Products.WIDE:
             queries.append(graph.node("Identity", [query], f"asked{layer}"))
         sources = [graph.node("Reshape", [query, "as one"]), f"cross_k{layer}", f"cross_v{layer}", "", "", weights]
         heard = graph.node("MultiHeadAttention", sources, domain=MICROSOFT, num_heads=shape.heads)
@@ -101,12 +113,18 @@ def vocabulary_graph(vocabulary: Floats, *, rough: bool) -> bytes:
 
 
 class _Steps(Graph):
-    def __init__(self, wide: bool) -> None:
+    def __init__(self, products: Products) -> None:
         super().__init__("decoder")
-        self._wide = wide
+        self._products = products
 
     def product(self, x: str, weight: Floats, bias: Floats | None = None) -> str:
-        return self.by_rows(self.rounded(x), weight, bias) if self._wide else self.by_blocks(x, weight, bias)
+        match self._products:
+            case Products.WIDE:
+                return self.by_rows(self.rounded(x), weight, bias)
+            case Products.NARROW:
+                return self.by_blocks(x, weight, bias)
+            case Products.ROUGH:
+                return self.by_blocks(x, weight, bias, bits=4, block=FINE_BLOCK)
 
     def linear(self, x: str, state: Mapping[str, Floats], name: str) -> str:
         return self.product(x, state[f"{name}.weight"], state.get(f"{name}.bias"))

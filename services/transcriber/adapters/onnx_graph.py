@@ -119,15 +119,24 @@ class Graph:
             return self.node("Mul", [product, x.scale], output)
         return self.node("Add", [self.node("Mul", [product, x.scale]), self.constant(f"{name}.b", bias)], output)
 
-    def by_blocks(self, x: str, weight: Floats, bias: Floats | None = None, output: str = "", *, bits: int = 8) -> str:
+    def by_blocks(
+        self,
+        x: str,
+        weight: Floats,
+        bias: Floats | None = None,
+        output: str = "",
+        *,
+        bits: int = 8,
+        block: int = BLOCK,
+    ) -> str:
         """``x @ weight.T + bias``; the weight, [out, in], is rounded in blocks: the fastest for a row or a few."""
         output = output or self._name()
-        values, scales = rounded_blocks(weight, bits)
+        values, scales = rounded_blocks(weight, bits, block)
         inputs = [x, self.constant(f"{output}.w", values), self.constant(f"{output}.s", scales)]
         if bias is not None:
             inputs += ["", "", self.constant(f"{output}.b", bias)]
         out, width = weight.shape
-        shape: dict[str, Any] = {"K": width, "N": out, "bits": bits, "block_size": BLOCK}
+        shape: dict[str, Any] = {"K": width, "N": out, "bits": bits, "block_size": block}
         return self.node("MatMulNBits", inputs, output, domain=MICROSOFT, accuracy_level=4, **shape)
 
     def weighted(self, queries: str, weights: str) -> str:
@@ -155,10 +164,10 @@ def rounded_columns(weight: Floats) -> tuple[npt.NDArray[Any], Floats]:
     return np.ascontiguousarray(np.rint(weight / scales[:, np.newaxis]).T.astype(np.int8)), scales
 
 
-def rounded_blocks(weight: Floats, bits: int = 8) -> tuple[npt.NDArray[np.uint8], Floats]:
-    """A matrix [out, in] in 8 or 4 bits around 128 or 8: [out, blocks, bytes], and a scale a block of ``BLOCK``."""
+def rounded_blocks(weight: Floats, bits: int = 8, block: int = BLOCK) -> tuple[npt.NDArray[np.uint8], Floats]:
+    """A matrix [out, in] in 8 or 4 bits around 128 or 8: [out, blocks, bytes], and a scale a block."""
     out, width = weight.shape
-    blocks = weight.reshape(out, width // BLOCK, BLOCK)
+    blocks = weight.reshape(out, width // block, block)
     middle = 1 << (bits - 1)
     scales = np.maximum(np.abs(blocks).max(axis=-1) / (middle - 1), 1e-12).astype(np.float32)
     rounded = (np.rint(blocks / scales[..., np.newaxis]) + middle).astype(np.uint8)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from services.transcriber.adapters.alignment import token_starts
 from services.transcriber.adapters.ctranslate2_weights import HEAD
-from services.transcriber.adapters.decoder_graph import cross_graph, shape_of, step_graph
+from services.transcriber.adapters.decoder_graph import Products, cross_graph, shape_of, step_graph
 from services.transcriber.adapters.onnx_graph import Floats, session
 from services.transcriber.adapters.packed_vocabulary import PackedVocabulary
 from services.transcriber.adapters.runtime import Alignment, Cross, Heard, Hypothesis, Question, states_within
@@ -98,7 +98,7 @@ class PackedDecoder:
         self._shape = shape_of(state)
         self._positions = state["decoder.positional_embedding"]
         self._cross = session(cross_graph(state))
-        self._steps = {wide: session(step_graph(state, wide=wide)) for wide in (False, True)}
+        self._steps = {products: session(step_graph(state, products)) for products in Products}
         self._vocabulary = PackedVocabulary(
             state,
             end=end,
@@ -127,8 +127,9 @@ class PackedDecoder:
 
         A draft is checked all at once, which costs less than to find its tokens, and changes nothing but by rounding.
         Where it was the answer to less of the same speech, only its last tokens are checked: those before stand, for
-        now. Where the answer is to be ``proven``, a last pass goes over all of it, in which what follows a token
-        depends on those before it alone, to the last bit: so it is the same whatever the draft was.
+        now. Where the answer is to be ``proven``, that is its draft: passes go over all of it, in which what follows a
+        token depends on those before it alone, to the last bit, until one confirms it. So it is the same whatever the
+        draft was.
         """
         path = _Path(self._looked_at(heard) | {"weight": heard.weight}, question.prompt)
         if beam > 1:
@@ -154,7 +155,7 @@ class PackedDecoder:
         return replace(answer, path=_Gone(question.prompt, path.past, answer))
 
     def _proven(self, path: _Path, question: Question) -> Hypothesis:
-        draft = question.draft[: question.limit - 1]
+        draft = self._for_now(path, question).tokens[: question.limit - 1]
         for _ in range(question.limit):  # each pass proves a token at least
             path.past, said = [], _Said([], [])
             following, silent = self._begun(path, draft, proven=True)
@@ -204,7 +205,7 @@ class PackedDecoder:
         feeds = {name: made[:, :, : heard.own] for name, made in self._looked_at(heard).items()}
         feeds |= {"weight": heard.weight[: heard.own]}
         feeds |= self._feeds([[*prompt, *said.tokens]], past=(), wanted=())
-        return [queries[0] for queries in self._steps[True].run(self._asked, feeds)]
+        return [queries[0] for queries in self._steps[Products.WIDE].run(self._asked, feeds)]
 
     def _looked_at(self, heard: Heard) -> dict[str, Floats]:
         return {f"cross_{name}": value for name, value in zip(self._names, heard.cross, strict=True)}
@@ -267,8 +268,9 @@ class PackedDecoder:
         """What follows the tokens, or those wanted; the path is longer by them. ``roughly``: what is likely will do."""
         feeds = path.fixed | self._feeds(tokens, path.past, wanted or range(len(tokens[0])))
         wide = proven or len(tokens) * len(tokens[0]) >= WIDE
+        products = Products.WIDE if wide else Products.ROUGH if roughly else Products.NARROW
         names = self._asked if proven else []
-        states, *made = self._steps[wide].run(["normed", *names, *self._made], feeds)
+        states, *made = self._steps[products].run(["normed", *names, *self._made], feeds)
         asked, path.past = tuple(made[: len(names)]), made[len(names) :]
         if wide and not roughly:
             return _Following(self._vocabulary.all(states), None, asked)

@@ -15,7 +15,7 @@ from services.transcriber.adapters.onnx_graph import Floats, session
 
 FREQUENT = 24_576
 """So many tokens of a vocabulary are of frequent words: it is in the order in which its pieces were found."""
-LIKELY = 8.0
+LIKELY = 5.5
 """Tokens whose rough logits are so near to the best are looked at exactly; the best by far is among them."""
 SURE_OF_FREQUENT = float(np.log(0.5))
 """Log probability of the best of the frequent tokens, among them, from which the rare ones may be left out."""
@@ -63,7 +63,10 @@ class PackedVocabulary:
         return out
 
     def best(self, row: Floats, *, first: bool) -> tuple[int, float]:
-        """The likeliest token of logits [vocabulary], the ``first`` of an answer or a later one, and its chance."""
+        """The likeliest token of logits [vocabulary], the ``first`` of an answer or a later one, and its chance.
+
+        The logits are used up.
+        """
         row[self._never[first]] = -np.inf
         return _best(row)
 
@@ -71,7 +74,7 @@ class PackedVocabulary:
         """The same of ``frequent`` logits, and among them, where they leave little doubt that it is one of those."""
         row[self._never_frequent[first]] = -np.inf
         self._refine(row, state, self._frequent)
-        best, chance = _best(row)
+        best, chance = _best(row.copy())
         if chance >= SURE_OF_FREQUENT:
             return int(self._frequent[best]), chance
         return self.best(self.whole(row, state), first=first)
@@ -114,8 +117,10 @@ class PackedVocabulary:
 
 
 def _best(row: Floats) -> tuple[int, float]:
+    """The likeliest and its log probability; in place, for what is made new in such numbers costs as much again."""
     best = int(row.argmax())
-    return best, -float(np.log(np.exp(row - row[best]).sum()))
+    row -= row[best]
+    return best, -float(np.log(np.exp(row, out=row).sum()))
 
 
 def log_softmax(logits: Floats) -> Floats:
