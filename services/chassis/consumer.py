@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol, runtime_checkable
 
 import confluent_kafka
@@ -121,6 +122,7 @@ class ConsumeLoop:
         self._health = health
         self._committer = committer
         self._broken = False
+        self._in_hand: tuple[str, int] | None = None
         self._poll_s = poll_s
         options = {
             "group.id": group,
@@ -180,6 +182,7 @@ class ConsumeLoop:
         if self._handover.put_back(message):
             return
         incoming = self._incoming(message)
+        self._in_hand = (incoming.full_name, incoming.partition)
         metrics.CONSUMED.labels(incoming.full_name).inc()
         try:
             with metrics.HANDLE_SECONDS.labels(incoming.full_name).time():
@@ -191,7 +194,9 @@ class ConsumeLoop:
             self._commits.read(incoming.full_name, incoming.partition, incoming.offset + 1)
 
     def _handle(self, incoming: Incoming, stop: threading.Event) -> bool:
-        """Whether the message was handled; False when the service was stopped before it could be."""
+        """Whether the message was handled; False when the service was stopped before it could be, or when its partition
+        went elsewhere meanwhile: then it is for whoever has that now, and reads on from what was committed.
+        """
         wait_s = 0.05
         while True:
             try:
@@ -200,7 +205,7 @@ class ConsumeLoop:
             except (Transient, Backpressure) as error:
                 metrics.RETRIED.labels(incoming.full_name).inc()
                 least_s = error.retry_after_ms / 1000 if isinstance(error, Transient) else 0.0
-                if not self._pause_for(max(wait_s, least_s), stop):
+                if not self._pause_for(max(wait_s, least_s), stop) or self._in_hand is None:
                     return False
                 wait_s = min(wait_s * 2, MAX_RETRY_S if isinstance(error, Transient) else MAX_BACKPRESSURE_S)
 
@@ -258,6 +263,10 @@ class ConsumeLoop:
         places = [(p.topic, p.partition) for p in partitions]
         log.info("partitions_revoked", count=len(places), lost=lost)
         self._handover.forget(places)
+        with suppress(confluent_kafka.KafkaException):
+            self._consumer.resume(partitions)  # else they would be paused still should they come back
+        if self._in_hand in places:
+            self._in_hand = None
         for name, partition in places:
             self._handler.revoked(name, partition, lost=lost)
         if lost:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import confluent_kafka
 
 from services.chassis.consumer import ConsumeLoop, Incoming
+from services.chassis.errors import Backpressure
 from services.chassis.health import Health
 from services.chassis.publisher import KafkaPublisher
 from services.chassis.settings import KafkaSettings
@@ -20,9 +21,11 @@ WAIT_S = 60.0
 
 
 class Notebook:
-    """A handler that writes down what it is given."""
+    """A handler that writes down what it is given; it has no room for ``refused`` while that is set."""
 
-    def __init__(self) -> None:
+    def __init__(self, refused: tuple[int, int] | None = None) -> None:
+        self.refused = refused
+        self.refusals = self.partings = 0
         self.notes: dict[int, str] = {}
         self.heard: list[tuple[int, int]] = []
         self.breaths = 0
@@ -35,6 +38,9 @@ class Notebook:
 
     def handle(self, message: Incoming) -> None:
         assert message.partition in self.notes, "read before its note was known"
+        if (message.partition, message.offset) == self.refused:
+            self.refusals += 1
+            raise Backpressure("full")
         self.heard.append((message.partition, message.offset))
 
     def idle(self) -> None:
@@ -45,6 +51,7 @@ class Notebook:
 
     def revoked(self, full_name: str, partition: int, *, lost: bool) -> None:
         self.notes.pop(partition, None)
+        self.partings += 1
 
 
 def test_the_loop_lives_while_the_progress_of_new_partitions_is_undecided(broker: Broker, topic_prefix: str) -> None:
@@ -86,6 +93,44 @@ def test_the_loop_lives_while_the_progress_of_new_partitions_is_undecided(broker
         thread.join(WAIT_S)
         publisher.close()
         member.close()
+
+
+def test_a_message_that_waits_for_room_is_not_handled_once_its_partition_was_taken(
+    broker: Broker, topic_prefix: str
+) -> None:
+    """Whoever has the partition then reads it again; else it would count as read there, and what is before it not."""
+    settings = KafkaSettings(kafka_bootstrap_servers=broker.bootstrap_servers, topic_prefix=topic_prefix)
+    ensure_topics(settings, partitions=2)
+    plain = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap_servers})
+    for number in range(20):
+        plain.produce(topic_prefix + TELEPHONY_EVENTS.name, value=b"{}", partition=number % 2)
+    assert plain.flush(WAIT_S) == 0
+    health, stop = Health(), threading.Event()
+    publisher = KafkaPublisher(settings, service="test", health=health)
+    notebooks = [Notebook(refused=(1, 3)), Notebook()]
+    loops = [
+        ConsumeLoop(
+            settings, group=f"{topic_prefix}moves", topics=[TELEPHONY_EVENTS], handler=notebook,
+            publisher=publisher, health=health, session_timeout_ms=6_000,
+        )
+        for notebook in notebooks
+    ]  # fmt: skip
+    threads = [threading.Thread(target=loop.run, args=(stop, time.monotonic)) for loop in loops]
+    try:
+        threads[0].start()
+        _wait(lambda: notebooks[0].refusals > 1)
+        threads[1].start()
+        _wait(lambda: notebooks[0].partings >= 2 and all(notebook.notes for notebook in notebooks))
+        notebooks[0].refused = None
+        _wait(lambda: len({heard for notebook in notebooks for heard in notebook.heard}) == 20)
+        time.sleep(0.5)
+        heard = [heard for notebook in notebooks for heard in notebook.heard]
+        assert sorted(heard) == [(partition, offset) for partition in range(2) for offset in range(10)]
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(WAIT_S)
+        publisher.close()
 
 
 def _wait(enough: Callable[[], bool]) -> None:

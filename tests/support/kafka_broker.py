@@ -148,7 +148,7 @@ class ApacheKafka:
     def _format(self, libs: Path, properties: Path) -> None:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = [*_java(libs, None), "-Xmx256m", "kafka.tools.StorageTool", "format"]
-        command += ["-t", cluster_id, "-c", str(properties)]
+        command += [f"--cluster-id={cluster_id}", "-c", str(properties)]  # an id may begin with a dash
         result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         if result.returncode != 0:
             raise BrokerUnavailableError(f"formatting Kafka's storage failed: {result.stderr[-600:]}")
