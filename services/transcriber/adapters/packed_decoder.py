@@ -141,14 +141,14 @@ class PackedDecoder:
     def _for_now(self, path: _Path, question: Question) -> Hypothesis:
         gone = question.path if isinstance(question.path, _Gone) and question.path.prompt == question.prompt else None
         draft = question.draft[: question.limit - 1]
-        settled = min(len(draft), len(gone.answer.tokens) if gone is not None else 0) - UNSETTLED
-        if gone is not None and settled > 0:
+        settled = max(0, len(draft) - UNSETTLED) if gone is not None else 0
+        if gone is not None and settled:
             said = _Said(list(draft[:settled]), list(gone.answer.chances[:settled]))
             path.past = list(gone.past)
             path.cut(settled - 1)
             following, silent = self._run(path, [draft[settled - 1 :]], roughly=True), gone.answer.no_speech
         else:
-            said, settled = _Said([], []), 0
+            said = _Said([], [])
             following, silent = self._begun(path, draft, roughly=True)
         self._greedy(path, following, said, list(draft[settled:]), question.limit)
         answer = self._answer(said, silent, question, ())

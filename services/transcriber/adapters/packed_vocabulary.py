@@ -102,18 +102,18 @@ class PackedVocabulary:
 
     def silence(self, row: Floats) -> float:
         """The probability that nobody spoke, from what may follow the start."""
-        return float(np.exp(log_softmax(row)[self._no_speech]))
+        return float(np.exp(_log_softmax(row)[self._no_speech]))
 
     def silence_beside_frequent(self, row: Floats, state: Floats) -> float:
         """The same from ``frequent`` logits: behind the start there are else the model's own marks, from the end on."""
         marks = self.embedding[self._end :] @ state
         together = np.concatenate([row[:FREQUENT], marks])
-        return float(np.exp(log_softmax(together)[FREQUENT + self._no_speech - self._end]))
+        return float(np.exp(_log_softmax(together)[FREQUENT + self._no_speech - self._end]))
 
     def chances(self, following: Floats, *, first: bool) -> Floats:
         """Log probability of each token that may come next, a row for each of ``following``."""
         following[:, self._never[first]] = -np.inf
-        return log_softmax(following)
+        return _log_softmax(following)
 
 
 def _best(row: Floats) -> tuple[int, float]:
@@ -123,7 +123,7 @@ def _best(row: Floats) -> tuple[int, float]:
     return best, -float(np.log(np.exp(row, out=row).sum()))
 
 
-def log_softmax(logits: Floats) -> Floats:
+def _log_softmax(logits: Floats) -> Floats:
     """Log probabilities of the last axis."""
     most = logits.max(axis=-1, keepdims=True)
     out: Floats = logits - (most + np.log(np.exp(logits - most).sum(axis=-1, keepdims=True)))
