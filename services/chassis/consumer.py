@@ -22,6 +22,7 @@ import structlog
 
 from services.chassis import metrics
 from services.chassis.commits import Commits, Committer
+from services.chassis.ends import Ends, FollowsEnds
 from services.chassis.errors import Backpressure, Fatal, Poison, Transient
 from services.chassis.handover import Handover, place_of
 from services.chassis.health import Health
@@ -98,15 +99,6 @@ class RemembersProgress(Protocol):
         ...
 
 
-@runtime_checkable
-class FollowsEnds(Protocol):
-    """What a handler has besides when it must tell silence from lag."""
-
-    def reached_end(self, full_name: str, partition: int) -> None:
-        """All that the partition holds has been handled; more may come."""
-        ...
-
-
 class ConsumeLoop:
     """One consumer group member. `run` blocks until `stop` is set."""
 
@@ -142,6 +134,7 @@ class ConsumeLoop:
         if assignor:
             options["partition.assignment.strategy"] = assignor
         self._consumer = confluent_kafka.Consumer(options | settings.kafka_options())
+        self._ends = Ends(self._consumer, handler)
 
     def run(self, stop: threading.Event, clock_s: Callable[[], float]) -> None:
         """Read until `stop`; commits what is safe at the end. Raises Fatal when the broker says never."""
@@ -172,7 +165,7 @@ class ConsumeLoop:
     def _take(self, message: confluent_kafka.Message, stop: threading.Event) -> None:
         error = message.error()
         if error is not None:
-            if self._is_end(message):
+            if self._ends.is_end(message):
                 return
             if error.code() in GONE_FOR_NOW or error.retriable():
                 log.info("consume_waiting", error=error.name())
@@ -214,7 +207,7 @@ class ConsumeLoop:
         assignment = self._consumer.assignment()
         self._consumer.pause(assignment)
         strayed = self._consumer.poll(0)
-        if strayed is not None and not self._is_end(strayed) and strayed.error() is None:
+        if strayed is not None and not self._ends.is_end(strayed) and strayed.error() is None:
             self._consumer.seek(place_of(strayed))  # of a partition assigned just now
         stopped = False
         while seconds > 0 and not stopped:
@@ -225,14 +218,6 @@ class ConsumeLoop:
             self._handover.tend()
         self._handover.resume(self._consumer.assignment())
         return not stopped
-
-    def _is_end(self, message: confluent_kafka.Message) -> bool:
-        error = message.error()
-        if error is None or error.code() != confluent_kafka.KafkaError._PARTITION_EOF:
-            return False
-        if isinstance(self._handler, FollowsEnds):
-            self._handler.reached_end(message.topic() or "", message.partition() or 0)
-        return True
 
     def _note(self, full_name: str, partition: int) -> str:
         return self._handler.note(full_name, partition) if isinstance(self._handler, RemembersProgress) else ""

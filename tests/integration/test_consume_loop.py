@@ -133,6 +133,70 @@ def test_a_message_that_waits_for_room_is_not_handled_once_its_partition_was_tak
         publisher.close()
 
 
+class EndsNoted(Notebook):
+    """Asks whether the ends that it heard of are so still: at each breath, and while it is ``busy`` with a message."""
+
+    def __init__(self, busy_with: tuple[int, int]) -> None:
+        super().__init__()
+        self.busy_with = busy_with
+        self.busy = threading.Event()
+        self.still: dict[int, Callable[[], bool]] = {}
+        self.at_ends: set[int] = set()
+
+    def reached_end(self, full_name: str, partition: int, still: Callable[[], bool]) -> None:
+        self.still[partition] = still
+
+    def handle(self, message: Incoming) -> None:
+        super().handle(message)
+        self.still.pop(message.partition, None)
+        if (message.partition, message.offset) == self.busy_with:
+            self._look()
+            self.busy.set()
+            _wait(lambda: not self._look())
+
+    def idle(self) -> None:
+        self._look()
+
+    def _look(self) -> set[int]:
+        self.at_ends = {partition for partition, still in self.still.items() if still()}
+        return self.at_ends
+
+
+def test_a_partition_is_at_its_end_no_more_once_the_broker_has_more_of_it(broker: Broker, topic_prefix: str) -> None:
+    settings = KafkaSettings(kafka_bootstrap_servers=broker.bootstrap_servers, topic_prefix=topic_prefix)
+    ensure_topics(settings, partitions=2)
+    health, stop = Health(), threading.Event()
+    publisher = KafkaPublisher(settings, service="test", health=health)
+    plain = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap_servers})
+
+    def produce(partition: int, count: int) -> None:
+        for _ in range(count):
+            plain.produce(topic_prefix + TELEPHONY_EVENTS.name, value=b"{}", partition=partition)
+        assert plain.flush(WAIT_S) == 0
+
+    notebook = EndsNoted(busy_with=(0, 3))
+    loop = ConsumeLoop(
+        settings, group=f"{topic_prefix}ends", topics=[TELEPHONY_EVENTS], handler=notebook, publisher=publisher,
+        health=health,
+    )  # fmt: skip
+    thread = threading.Thread(target=loop.run, args=(stop, time.monotonic))
+    try:
+        produce(0, 3)
+        produce(1, 3)
+        thread.start()
+        _wait(lambda: notebook.at_ends == {0, 1})
+        produce(0, 1)
+        assert notebook.busy.wait(WAIT_S)
+        assert notebook.at_ends == {1}
+        produce(1, 2)
+        _wait(lambda: notebook.at_ends == {0, 1})
+        assert len(notebook.heard) == 9
+    finally:
+        stop.set()
+        thread.join(WAIT_S)
+        publisher.close()
+
+
 def _wait(enough: Callable[[], bool]) -> None:
     deadline_s = time.monotonic() + WAIT_S
     while not enough():

@@ -6,7 +6,8 @@ Everything runs on the consume loop's thread.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -14,7 +15,7 @@ import structlog
 
 from services.chassis.clock import Clock
 from services.chassis.consumer import Incoming
-from services.chassis.errors import Backpressure, Fatal, Poison
+from services.chassis.errors import Backpressure, Fatal, Poison, Transient
 from services.chassis.publisher import Publisher
 from services.transcriber.adapters import metrics
 from services.transcriber.adapters.chunk_reader import read_chunk, whose
@@ -155,15 +156,15 @@ class ChunkHandler:
         self._partitions[full_name, partition] = Partition(read_note(note))
         self._parting.pop((full_name, partition), None)
 
-    def reached_end(self, full_name: str, partition: int) -> None:
+    def reached_end(self, full_name: str, partition: int, still: Callable[[], bool]) -> None:
         """Nothing is there that has not been heard."""
-        self._home((full_name, partition)).at_end = True
+        self._home((full_name, partition)).reached_end(still)
 
     def handle(self, message: Incoming) -> None:
         """Hear a chunk. Raises Poison for what cannot be heard; its leg says so and goes on with the next."""
         place = (message.full_name, message.partition)
         home = self._home(place)
-        home.at_end, marks = False, home.marks
+        home.still_at_end, marks = None, home.marks
         if marks.is_put_aside(message.offset):
             return
         step_ms = self._step_ms(self._wait_for_room())
@@ -376,13 +377,21 @@ class ChunkHandler:
             other.told.clear()  # what was said is known to it, should it be heard again
 
     def _care(self) -> None:
+        limits, quiet_ms = self._limits, self._limits.quiet_ms + QUIET_GRACE_MS
+        silent: list[tuple[_Leg, float]] = []
         for leg in list(self._legs.values()):
             silent_ms = (self._home(leg.place).listened_s - leg.seen_s) * 1000
-            if leg.stream.finished and silent_ms >= self._limits.quiet_ms:
+            if leg.stream.finished and silent_ms >= limits.quiet_ms:
                 self._let_go(leg.stream.identity.leg_id)
-            elif silent_ms >= self._limits.timeout_ms:
+            elif silent_ms >= min(limits.timeout_ms, limits.timeout_ms if leg.quiet else quiet_ms):
+                silent.append((leg, silent_ms))
+        certain = self._at_end({leg.place for leg, _ in silent})
+        for leg, silent_ms in silent:
+            if leg.place not in certain:
+                continue
+            if silent_ms >= limits.timeout_ms:
                 self._apply(leg, leg.stream.on_time_out())
-            elif silent_ms >= self._limits.quiet_ms + QUIET_GRACE_MS and not leg.quiet:
+            else:
                 leg.quiet = True
                 self._apply(leg, leg.stream.on_quiet())
         for place, home in self._partitions.items():
@@ -392,6 +401,15 @@ class ChunkHandler:
         metrics.JOBS_WAITING.set(waiting)
         metrics.LATENESS_SECONDS.set(max(0, late_ms) / 1000)
         metrics.LEGS.set(len(self._legs))
+
+    def _at_end(self, places: Iterable[Place]) -> set[Place]:
+        """Those of them of which nothing waits to be heard, as far as the broker says."""
+        certain: set[Place] = set()
+        with suppress(Transient):
+            for place in places:
+                if self._home(place).is_at_end():
+                    certain.add(place)
+        return certain
 
     def _wall_ms(self) -> int:
         return int(self._clock.now().timestamp() * 1000)

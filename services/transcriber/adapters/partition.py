@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -18,12 +19,23 @@ class Partition:
 
     marks: PartitionMarks = field(default_factory=PartitionMarks)
     listened_s: float = 0.0
-    at_end: bool = False
+    still_at_end: Callable[[], bool] | None = None
+    """Asks the broker, where all that there was has been heard; else None."""
     kept_at_s: float = 0.0
+
+    def reached_end(self, still: Callable[[], bool]) -> None:
+        """All that there was has been heard; ``still`` asks whether nothing has come since."""
+        self.still_at_end = still
+
+    def is_at_end(self) -> bool:
+        """Whether nothing waits to be heard, as the broker knows. Raises Transient where it does not say."""
+        if self.still_at_end is not None and not self.still_at_end():
+            self.still_at_end = None
+        return self.still_at_end is not None
 
     def listen(self, passed_s: float) -> None:
         """So much time has passed without being held up."""
-        if self.at_end:
+        if self.still_at_end is not None:
             self.listened_s += passed_s
 
     def note(self, partition: int) -> str:

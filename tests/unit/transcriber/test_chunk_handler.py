@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.chassis.consumer import Incoming
-from services.chassis.errors import Backpressure, EarshotError, Poison
+from services.chassis.errors import Backpressure, EarshotError, Poison, Transient
 from services.chassis.records import encode_headers
 from services.chassis.testing.fake_clock import FakeClock
 from services.chassis.testing.fake_publisher import FakePublisher
@@ -77,7 +77,7 @@ class Bench:
 
     def wait(self, ms: int, *, step_ms: int = 100) -> None:
         """Poll for so long; nothing comes."""
-        self.handler.reached_end(TOPIC, 0)
+        self.handler.reached_end(TOPIC, 0, lambda: True)
         for _ in range(ms // step_ms):
             self.clock.advance_ms(step_ms)
             self.handler.idle()
@@ -325,6 +325,29 @@ def test_a_leg_is_not_quiet_while_there_is_more_to_read_or_nobody_reads() -> Non
     bench.play(chunks[5:])
     bench.wait(6_000)
     assert bench.said == ["hello there", "my card is [payment card] thanks"]
+
+
+def _lagging() -> bool:
+    return False
+
+
+def _unreachable() -> bool:
+    raise Transient("the broker does not say")
+
+
+@pytest.mark.parametrize("still", [_lagging, _unreachable])
+def test_a_leg_is_not_quiet_unless_the_broker_says_that_nothing_of_it_waits(still: Callable[[], bool]) -> None:
+    """What is there of it waits while the worker is busy with other partitions, whose backlog is large."""
+    chunks = messages(TALK, end=False)
+    bench = Bench(timeout_ms=10_000).play(chunks[:5])
+    bench.handler.reached_end(TOPIC, 0, still)
+    for _ in range(200):
+        bench.clock.advance_ms(100)
+        bench.handler.idle()
+    bench.play(chunks[5:])
+    bench.wait(6_000)
+    assert bench.said == ["hello there", "my card is [payment card] thanks"]
+    assert not bench.publisher.records(TRANSCRIPTS_LEGS)
 
 
 def test_a_pause_of_the_source_closes_what_was_open_for_a_successor_too() -> None:
