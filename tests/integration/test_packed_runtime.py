@@ -20,6 +20,7 @@ import tokenizers
 from faster_whisper.feature_extractor import FeatureExtractor
 from faster_whisper.tokenizer import Tokenizer
 
+from services.transcriber.adapters import packed_decoder
 from services.transcriber.adapters.ctranslate2_runtime import CTranslate2Runtime
 from services.transcriber.adapters.ctranslate2_weights import openai_state, read_variables
 from services.transcriber.adapters.doubt import SURE, SURE_OF_EACH, UNLIKELY
@@ -307,6 +308,18 @@ def test_the_likeliest_token_is_found_among_the_frequent_and_else_among_all(
     assert max(same) < 0.7
     assert float(np.median(same)) < 0.05
     assert all(found[0] != 11 for found, _ in pairs)
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_an_answer_that_goes_round_in_circles_is_not_waited_for(
+    runtime: PackedRuntime, spoken: list[bytes], monkeypatch: pytest.MonkeyPatch, proven: bool
+) -> None:
+    heard = runtime.hear([sound_of(spoken[0], HZ)], Quality.FINAL)
+    (whole,) = runtime.decode(heard, [Question(PROMPT, 60, proven=proven)], beam=1)
+    monkeypatch.setattr(packed_decoder, "begins_to_repeat", lambda tokens: len(tokens) >= 3)
+    for draft in ((), whole.tokens[:2], whole.tokens):
+        (cut,) = runtime.decode(heard, [Question(PROMPT, 60, draft=draft, proven=proven)], beam=1)
+        assert cut.tokens == whole.tokens[:3]
 
 
 def test_a_full_window_takes_nothing_over(runtime: PackedRuntime, spoken: list[bytes]) -> None:

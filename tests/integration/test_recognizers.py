@@ -126,6 +126,24 @@ def test_as_many_tokens_are_decoded_as_the_speech_can_hold(runtime: Any, monkeyp
     assert engine.recognize(_request(PCM16, Quality.FINAL)) == whole
 
 
+@pytest.mark.parametrize("runtime", ["onnxruntime", "ctranslate2"])
+def test_of_a_partial_that_goes_round_in_circles_what_is_before_them_is_told(
+    runtime: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = load_engine(TranscriberSettings(runtime=runtime))
+    whole = engine.recognize(_request(PCM16, Quality.PARTIAL))
+    monkeypatch.setattr(whisper_engine, "suspicious", lambda *_, **__: True)
+    monkeypatch.setattr(whisper_engine, "before_repeats", lambda _: 4)
+    told = engine.recognize(_request(PCM16, Quality.PARTIAL))
+    assert 0 < len(told.words) <= 4
+    assert [word.text for word in told.words] == [word.text for word in whole.words[: len(told.words)]]
+    final = engine.recognize(_request(PCM16, Quality.FINAL))
+    assert final.doubtful
+    assert not final.words
+    monkeypatch.setattr(whisper_engine, "before_repeats", lambda _: 0)
+    assert not engine.recognize(_request(PCM16, Quality.PARTIAL)).words
+
+
 @pytest.mark.parametrize(
     ("changed", "setting"),
     [

@@ -15,6 +15,7 @@ from services.transcriber.adapters.decoder_graph import Products, cross_graph, s
 from services.transcriber.adapters.onnx_graph import Floats, session
 from services.transcriber.adapters.packed_vocabulary import PackedVocabulary
 from services.transcriber.adapters.runtime import Alignment, Cross, Heard, Hypothesis, Question, states_within
+from services.transcriber.domain.guards import begins_to_repeat
 from services.transcriber.domain.recognition import nothing
 
 NEAR = 8.0
@@ -219,7 +220,7 @@ class PackedDecoder:
                 said.chances.append(chance)
                 if best != self._end:
                     tokens.append(best)
-                if best == self._end or len(tokens) >= limit:
+                if best == self._end or len(tokens) >= limit or begins_to_repeat(tokens):
                     return
                 if number == len(draft) or best != draft[number]:
                     break

@@ -41,7 +41,7 @@ from services.transcriber.adapters.runtime import (
 )
 from services.transcriber.adapters.sound import sound_of
 from services.transcriber.adapters.word_spans import aligned_words, spread_words
-from services.transcriber.domain.guards import echoes, loop_start, suspicious, token_limit
+from services.transcriber.domain.guards import before_repeats, echoes, loop_start, suspicious, token_limit
 from services.transcriber.domain.recognition import (
     EngineIdentity,
     Quality,
@@ -196,9 +196,11 @@ class WhisperEngine:
         return out
 
     def _weighed(self, request: RecognitionRequest, look: _Look) -> Recognition:
-        """What was heard, and whether a final stands; a partial that deserves no trust is left out."""
+        """What was heard, and whether a final stands; of a partial that goes round in circles, what is before that."""
         believed = not _suspicious(look.decode, request)
         doubtful = request.quality is Quality.FINAL and not (believed and stands(look.decode, self._marks, _size(look)))
+        if not believed and request.quality is Quality.PARTIAL and (kept := before_repeats(look.decode.tokens)):
+            return self._recognition(replace(look, decode=look.decode.cut(kept)), request)
         if not believed:
             return Recognition(doubtful=doubtful)
         return self._recognition(look, request, doubtful=doubtful)

@@ -34,17 +34,36 @@ GHOSTS = frozenset(
 """What Whisper says to music, ring-back and silence. People say some of it too: see :func:`is_ghost`."""
 
 
+_ROUNDS = [(width, 6 if width == 1 else 3) for width in range(1, 9)]
+"""How often in a row a run of so many tokens is too often."""
+
+
 def token_limit(duration_ms: int) -> int:
     """The most tokens that ``duration_ms`` of speech can hold."""
     return int(MAX_TOKENS_BASE + MAX_TOKENS_PER_S * duration_ms / 1000)
 
 
-def repeats(tokens: Sequence[int], *, longest: int = 8) -> bool:
+def repeats(tokens: Sequence[int]) -> bool:
     """Whether some run of tokens follows itself often enough to deserve a second look (never to be cut for it).
 
     Looked for on tokens: split into words, a loop such as ``e.e.e.e`` is one word and goes unseen.
     """
-    return any(_loop_start(tokens, width, 6 if width == 1 else 3) is not None for width in range(1, longest + 1))
+    return before_repeats(tokens) is not None
+
+
+def before_repeats(tokens: Sequence[int]) -> int | None:
+    """How many tokens stand before the first run for which ``repeats`` is so; None where it is not."""
+    starts = [_loop_start(tokens, width, times) for width, times in _ROUNDS]
+    return min((start for start in starts if start is not None), default=None)
+
+
+def begins_to_repeat(tokens: Sequence[int]) -> bool:
+    """Whether the last token makes it so that it ``repeats``, whatever follows."""
+    count = len(tokens)
+    return any(
+        count >= width * times and all(tokens[-i] == tokens[-i - width] for i in range(1, width * (times - 1) + 1))
+        for width, times in _ROUNDS
+    )
 
 
 def loop_start(tokens: Sequence[int], digits: Set[int], *, longest: int = 8, times: int = 6) -> int | None:

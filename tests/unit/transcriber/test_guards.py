@@ -5,9 +5,21 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from services.transcriber.domain.cues import Asked, Topic
 from services.transcriber.domain.endpointing import Anchor
-from services.transcriber.domain.guards import echoes, is_ghost, loop_start, repeats, suspicious, token_limit
+from services.transcriber.domain.guards import (
+    before_repeats,
+    begins_to_repeat,
+    echoes,
+    is_ghost,
+    loop_start,
+    repeats,
+    suspicious,
+    token_limit,
+)
 from services.transcriber.domain.progress import NOTE_BYTES, PartitionMarks, read_note
 from services.transcriber.domain.recognition import RecognizedWord
 from services.transcriber.domain.transcript import Foothold, LegMark
@@ -23,6 +35,19 @@ def test_a_loop_is_seen_on_tokens() -> None:
     assert repeats([9, 1, 2, 1, 2, 1, 2])
     assert not repeats([1, 2, 3, 4, 1, 2, 3, 5])
     assert not repeats([7, 7, 7])
+
+
+def test_what_is_before_a_loop_is_known() -> None:
+    assert before_repeats([7, 8, 9, 1, 2, 1, 2, 1, 2]) == 3
+    assert before_repeats([1, 2, 1, 2, 1, 2]) == 0
+    assert before_repeats([1, 2, 3, 1, 2, 4]) is None
+
+
+@given(tokens=st.lists(st.integers(0, 2), max_size=40))
+def test_a_loop_is_noticed_with_the_token_that_makes_it_one(tokens: list[int]) -> None:
+    noticed = next((n for n in range(len(tokens) + 1) if begins_to_repeat(tokens[:n])), None)
+    first = next((n for n in range(len(tokens) + 1) if repeats(tokens[:n])), None)
+    assert noticed == first
 
 
 def test_a_loop_is_cut_after_its_second_round_but_never_a_number() -> None:
