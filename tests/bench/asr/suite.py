@@ -4,7 +4,8 @@ Environment: DATA, a folder of WAV or FLAC with text (else the repository's conv
 PEERS, the virtual environment of WhisperLive and WhisperLiveKit; SERVERS, which of them (empty: none); PARTS of
 offline, streaming, virtual_load and load, and, only where asked for, accuracy (each leg by itself through the servers
 at real time, which takes most of an hour) and slower (the load, SLOWER times as slowly: what a core would keep up with
-that is so many times as fast); SECONDS, of real time a step; LEGS and PEER_LEGS, the steps of the load.
+that is so many times as fast); SECONDS, of real time a step; LEGS and PEER_LEGS, the steps of the load. Behind the
+first that is too much, it is looked for between the steps.
 Everything runs on the first of the cores that this process may use. What one run leaves out, the results keep from the
 runs before.
 """
@@ -42,6 +43,8 @@ ERRORS = ("substitutions", "deletions", "insertions")
 SHOW_ALL = ",".join(f"{secret.value}=keep" for secret in Secret)
 STEPS = {"tiny.en": (16, 24, 32, 40, 48, 56, 64, 72, 80), "base": (8, 12, 16, 20, 24, 28, 32)}
 PEER_STEPS = (1, 2, 3, 4, 6, 8)
+NEAREST_LEGS = 2
+"""The load is looked for to so many."""
 QUIET_LEGS = 4
 VIRTUAL_STEPS = (24, 32, 40)
 PARTS = ("offline", "streaming", "virtual_load", "load")
@@ -120,7 +123,7 @@ def _model(model: str, found: Sequence[Call], seconds: int, parts: Sequence[str]
 
 def _paced(model: str, seconds: int, **options: Any) -> dict[str, Any]:
     asked = {"model": model, "seconds": seconds, **options}
-    return _load(
+    return climbed(
         steps("LEGS", STEPS.get(model, STEPS["base"])),
         lambda legs: _child("paced", json.dumps({"legs": legs, **asked}), label=model),
     )
@@ -180,7 +183,7 @@ def _peer(name: str, found: Sequence[Call], seconds: int, parts: Sequence[str]) 
     if "accuracy" in parts:
         figures["accuracy"] = _accuracy(name, legs_of(found))
     if "load" in parts:
-        figures |= _load(
+        figures |= climbed(
             steps("PEER_LEGS", PEER_STEPS), lambda legs: _child("peers", name, str(legs), str(seconds), label=name)
         )
     return figures
@@ -195,17 +198,29 @@ def _accuracy(name: str, legs: Sequence[Leg]) -> dict[str, Any]:
     return {"wer_percent": round(100 * sum(total[kind] for kind in ERRORS) / total["words"], 2), **total}
 
 
-def _load(legs: Sequence[int], step: Callable[[int], dict[str, Any]]) -> dict[str, Any]:
-    """Raise the load until partials are late; the last load at which they were not."""
-    kept, reached = [], 0
+def climbed(legs: Sequence[int], step: Callable[[int], dict[str, Any]]) -> dict[str, Any]:
+    """Raise the load until partials are late, then look between; the highest load at which they were not."""
+    kept: list[dict[str, Any]] = []
+
+    def in_time(number: int) -> bool:
+        kept.append(step(number))
+        p95 = kept[-1].get("partial_latency_s", {}).get("p95")
+        return p95 is not None and p95 <= P95_LIMIT_S
+
+    reached = 0
+    late: int | None = None
     for number in legs:
-        figures = step(number)
-        kept.append(figures)
-        p95 = figures.get("partial_latency_s", {}).get("p95")
-        if p95 is None or p95 > P95_LIMIT_S:
+        if not in_time(number):
+            late = number
             break
         reached = number
-    return {"load": kept, "legs_per_core": reached}
+    while late is not None and late - reached > NEAREST_LEGS:
+        between = (reached + late + 1) // 2 // NEAREST_LEGS * NEAREST_LEGS
+        if in_time(between):
+            reached = between
+        else:
+            late = between
+    return {"load": sorted(kept, key=lambda figures: figures.get("legs", 0)), "legs_per_core": reached}
 
 
 def _child(module: str, *arguments: str, label: str) -> dict[str, Any]:
