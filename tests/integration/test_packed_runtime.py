@@ -13,7 +13,6 @@ from pathlib import Path
 import ctranslate2
 import jiwer
 import numpy as np
-import onnxruntime
 import pytest
 import soundfile
 import tokenizers
@@ -25,7 +24,7 @@ from services.transcriber.adapters.ctranslate2_runtime import CTranslate2Runtime
 from services.transcriber.adapters.ctranslate2_weights import openai_state, read_variables
 from services.transcriber.adapters.doubt import SURE, SURE_OF_EACH, UNLIKELY
 from services.transcriber.adapters.log_mel import Front
-from services.transcriber.adapters.onnx_graph import BLOCK, Floats, Graph, rounded_blocks, session, sums_signed
+from services.transcriber.adapters.onnx_graph import Floats, Graph, session
 from services.transcriber.adapters.packed_decoder import UNSETTLED
 from services.transcriber.adapters.packed_encoder import SETTLED_STATES, PackedEncoder
 from services.transcriber.adapters.packed_runtime import PAD_S, PackedRuntime
@@ -409,41 +408,5 @@ def test_what_is_likely_is_exact_though_single_steps_are_rough(folder: Path) -> 
         assert np.delete(found, END + 1).argmax() == allowed.argmax()
 
 
-@pytest.mark.parametrize("signed", sorted({False, sums_signed()}))
-def test_large_sums_of_a_product_are_whole(signed: bool) -> None:
-    graph, ones = Graph("ones"), np.ones((16, 1_536), dtype=np.float32)
-    graph.node("Identity", [graph.by_rows(graph.rounded("x"), ones, signed=signed)], "y")
-    (found,) = session(graph.model({"x": ["rows", 1_536]}, ["y"])).run(None, {"x": ones})
-    assert found == pytest.approx(1_536, rel=1e-5)
-
-
 def _apart(some: Floats, others: Floats) -> float:
     return float(np.sqrt(((some - others) ** 2).mean() / (others**2).mean()))
-
-
-@pytest.mark.parametrize("product", ["rows", "blocks"])
-def test_rounded_products_are_near_and_a_row_does_not_depend_on_the_others(product: str) -> None:
-    chance = np.random.default_rng(1)
-    weight = chance.normal(size=(96, 2 * BLOCK)).astype(np.float32)
-    bias = chance.normal(size=96).astype(np.float32)
-    rows = chance.normal(size=(5, 2 * BLOCK)).astype(np.float32)
-    rows[3] *= 1_000
-    graph = Graph("products")
-    if product == "blocks":
-        graph.by_blocks("x", weight, bias, "y")
-    else:
-        graph.node("Identity", [graph.by_rows(graph.rounded("x"), weight, bias)], "y")
-    run = onnxruntime.InferenceSession(graph.model({"x": ["rows", 2 * BLOCK]}, ["y"])).run
-    together = run(None, {"x": rows})[0]
-    exact = rows @ weight.T + bias
-    assert (np.abs(together - exact).max(axis=1) < 0.03 * np.abs(exact).max(axis=1)).all()
-    for number, row in enumerate(rows):
-        assert run(None, {"x": row[np.newaxis]})[0][0] == pytest.approx(together[number], rel=1e-4, abs=1e-3)
-
-
-def test_weights_are_rounded_to_half_a_step_of_their_block() -> None:
-    weight = np.random.default_rng(2).normal(size=(8, 3 * BLOCK)).astype(np.float32)
-    weight[2, :BLOCK] = 0
-    rounded, scales = rounded_blocks(weight)
-    apart = (rounded.astype(np.float32) - 128) * scales.reshape(8, 3, 1) - weight.reshape(8, 3, BLOCK)
-    assert (np.abs(apart) <= scales.reshape(8, 3, 1) * 0.51).all()
