@@ -484,7 +484,7 @@ class Engine(Struct, frozen=True, kw_only=True):
     model: str
     """Weights."""
     version: str = ""
-    """Version of the engine."""
+    """What ran the weights, and its version."""
 
 
 class GroupMembership(Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,11 @@ def test_in_doubt_words_are_heard_behind_those_before_and_stay_apart_from_them(
     for pcm16 in request.before:
         engine.recognize(_request(pcm16, Quality.FINAL))
     assert engine.recognize(request) == heard
+
+
+def test_the_identity_tells_what_runs_the_weights(engine: Recognizer, engine_settings: dict[str, Any]) -> None:
+    runs = "whisper" if "engine" in engine_settings else engine_settings.get("runtime", "onnxruntime")
+    assert engine.identity.version == f"{runs} {metadata.version('openai-whisper' if runs == 'whisper' else runs)}"
 
 
 def test_silence_is_no_speech(engine: Recognizer) -> None:

@@ -45,6 +45,8 @@ FINAL_STATES = (600, 900, 1_200, FULL_STATES)
 class CTranslate2Runtime:
     """A ``Runtime``."""
 
+    version = f"ctranslate2 {ctranslate2.__version__}"
+
     def __init__(self, model: Any, front: Front, *, end: int, stage: Stage) -> None:
         """Make the silence tail (about a second). ``end``: the first token that is no text."""
         self._model = model

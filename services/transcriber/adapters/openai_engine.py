@@ -55,7 +55,7 @@ class OpenAIWhisperEngine:
         self._device = device
         self._languages = tuple(languages) if self._model.is_multilingual else ("en",)
         self._hot_words = hot_words
-        self._identity = EngineIdentity("openai-whisper", model_name, str(whisper.__version__))
+        self._identity = EngineIdentity("openai-whisper", model_name, f"whisper {whisper.__version__}")
 
     @property
     def identity(self) -> EngineIdentity:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 
 from services.transcriber.adapters.ctranslate2_weights import openai_state, read_variables
 from services.transcriber.adapters.log_mel import Front
@@ -36,6 +37,8 @@ PLAIN_TAIL_STATES = 2 * STATES_PER_S
 
 class PackedRuntime:
     """A ``Runtime``."""
+
+    version = f"onnxruntime {onnxruntime.__version__}"
 
     def __init__(self, model_dir: Path, front: Front, *, end: int, start: int, no_speech: int, stage: Stage) -> None:
         """Make the graphs and the silence (about four seconds). ``end``, ``start``, ``no_speech``: tokens."""

@@ -96,6 +96,11 @@ class Question:
 class Runtime(Protocol):
     """Thread-safe. Raises RuntimeError or ValueError where the library fails."""
 
+    @property
+    def version(self) -> str:
+        """The library that runs the weights, and its version."""
+        ...
+
     def batch_key(self, duration_ms: int, quality: Quality, expected: str) -> Hashable | None:
         """Stretches with equal keys are cheaper together; ``expected`` are the words before the prompt. None: alone."""
         ...

@@ -124,7 +124,6 @@ class WhisperEngine:
         self._tokenizer = self._in(self._languages[0] if self._languages else "en")
         self._hot_words = hot_words
         self._contexts: dict[str, list[int]] = {}
-        self._identity = EngineIdentity("faster-whisper", model_name, ctranslate2.__version__)
         spelled = vocabulary.get_vocab()
         self._digits = frozenset(token for text, token in spelled.items() if any(c.isdigit() for c in text))
         self._marks = marks_of(spelled)
@@ -138,6 +137,7 @@ class WhisperEngine:
             )
         else:
             self._runtime = CTranslate2Runtime(self._model, front, end=named.eot, stage=stage)
+        self._identity = EngineIdentity("faster-whisper", model_name, self._runtime.version)
         self._alone: FirstLooks[Hypothesis] = FirstLooks()
         self._doubted: FirstLooks[Heard] = FirstLooks(kept=DOUBTED_KEPT)
 

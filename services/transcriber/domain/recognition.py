@@ -88,7 +88,7 @@ class Recognition:
 
 @dataclass(frozen=True, slots=True)
 class EngineIdentity:
-    """Which engine and weights made a transcript; travels on every utterance."""
+    """Which engine and weights made a transcript, and by which version of what; travels on every utterance."""
 
     name: str
     model: str
