@@ -164,7 +164,8 @@ class ChunkHandler:
         """Hear a chunk. Raises Poison for what cannot be heard; its leg says so and goes on with the next."""
         place = (message.full_name, message.partition)
         home = self._home(place)
-        home.still_at_end, marks = None, home.marks
+        marks = home.marks
+        home.still_at_end = None
         if marks.is_put_aside(message.offset):
             return
         step_ms = self._step_ms(self._wait_for_room())
@@ -377,13 +378,14 @@ class ChunkHandler:
             other.told.clear()  # what was said is known to it, should it be heard again
 
     def _care(self) -> None:
-        limits, quiet_ms = self._limits, self._limits.quiet_ms + QUIET_GRACE_MS
+        limits = self._limits
+        quiet_ms = min(limits.quiet_ms + QUIET_GRACE_MS, limits.timeout_ms)
         silent: list[tuple[_Leg, float]] = []
         for leg in list(self._legs.values()):
             silent_ms = (self._home(leg.place).listened_s - leg.seen_s) * 1000
             if leg.stream.finished and silent_ms >= limits.quiet_ms:
                 self._let_go(leg.stream.identity.leg_id)
-            elif silent_ms >= min(limits.timeout_ms, limits.timeout_ms if leg.quiet else quiet_ms):
+            elif silent_ms >= (limits.timeout_ms if leg.quiet else quiet_ms):
                 silent.append((leg, silent_ms))
         certain = self._at_end({leg.place for leg, _ in silent})
         for leg, silent_ms in silent:
