@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import confluent_kafka
 
 from services.chassis.errors import Transient
+from services.chassis.handover import place_of
 
 ASK_S = 0.5
 
@@ -41,16 +42,15 @@ class Ends:
         if error is None or error.code() != confluent_kafka.KafkaError._PARTITION_EOF:
             return False
         if self._reached is not None:
-            name, number, end = message.topic() or "", message.partition() or 0, message.offset() or 0
-            still = partial(self._is_still, confluent_kafka.TopicPartition(name, number), end)
-            self._reached(name, number, still)
+            end = place_of(message)
+            self._reached(end.topic, end.partition, partial(self._is_still, end))
         return True
 
-    def _is_still(self, place: confluent_kafka.TopicPartition, end: int) -> bool:
+    def _is_still(self, end: confluent_kafka.TopicPartition) -> bool:
         try:
-            offsets = self._consumer.get_watermark_offsets(place, timeout=ASK_S, cached=False)
+            offsets = self._consumer.get_watermark_offsets(end, timeout=ASK_S, cached=False)
         except confluent_kafka.KafkaException as error:
             raise Transient(f"the broker does not say where a partition ends: {error.args[0].name()}") from None
         if offsets is None:
             raise Transient("the broker does not say in time where a partition ends")
-        return bool(offsets[1] <= end)
+        return bool(offsets[1] <= end.offset)

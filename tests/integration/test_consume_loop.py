@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import confluent_kafka
 
@@ -59,10 +59,7 @@ def test_the_loop_lives_while_the_progress_of_new_partitions_is_undecided(broker
     ensure_topics(settings, partitions=2)
     topic, group = topic_prefix + TELEPHONY_EVENTS.name, f"{topic_prefix}notes"
     connection = {"bootstrap.servers": broker.bootstrap_servers}
-    plain = confluent_kafka.Producer(connection)
-    for number in range(20):
-        plain.produce(topic, value=b"{}", partition=number % 2)
-    assert plain.flush(WAIT_S) == 0
+    _produce(broker, topic, {0: 10, 1: 10})
     # A member that died within a transaction, as the broker sees it.
     dead = confluent_kafka.Producer(connection | {"transactional.id": f"{topic_prefix}dead"})
     dead.init_transactions(WAIT_S)
@@ -101,10 +98,7 @@ def test_a_message_that_waits_for_room_is_not_handled_once_its_partition_was_tak
     """Whoever has the partition then reads it again; else it would count as read there, and what is before it not."""
     settings = KafkaSettings(kafka_bootstrap_servers=broker.bootstrap_servers, topic_prefix=topic_prefix)
     ensure_topics(settings, partitions=2)
-    plain = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap_servers})
-    for number in range(20):
-        plain.produce(topic_prefix + TELEPHONY_EVENTS.name, value=b"{}", partition=number % 2)
-    assert plain.flush(WAIT_S) == 0
+    _produce(broker, topic_prefix + TELEPHONY_EVENTS.name, {0: 10, 1: 10})
     health, stop = Health(), threading.Event()
     publisher = KafkaPublisher(settings, service="test", health=health)
     notebooks = [Notebook(refused=(1, 3)), Notebook()]
@@ -167,13 +161,7 @@ def test_a_partition_is_at_its_end_no_more_once_the_broker_has_more_of_it(broker
     ensure_topics(settings, partitions=2)
     health, stop = Health(), threading.Event()
     publisher = KafkaPublisher(settings, service="test", health=health)
-    plain = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap_servers})
-
-    def produce(partition: int, count: int) -> None:
-        for _ in range(count):
-            plain.produce(topic_prefix + TELEPHONY_EVENTS.name, value=b"{}", partition=partition)
-        assert plain.flush(WAIT_S) == 0
-
+    topic = topic_prefix + TELEPHONY_EVENTS.name
     notebook = EndsNoted(busy_with=(0, 3))
     loop = ConsumeLoop(
         settings, group=f"{topic_prefix}ends", topics=[TELEPHONY_EVENTS], handler=notebook, publisher=publisher,
@@ -181,20 +169,28 @@ def test_a_partition_is_at_its_end_no_more_once_the_broker_has_more_of_it(broker
     )  # fmt: skip
     thread = threading.Thread(target=loop.run, args=(stop, time.monotonic))
     try:
-        produce(0, 3)
-        produce(1, 3)
+        _produce(broker, topic, {0: 3, 1: 3})
         thread.start()
         _wait(lambda: notebook.at_ends == {0, 1})
-        produce(0, 1)
+        _produce(broker, topic, {0: 1})
         assert notebook.busy.wait(WAIT_S)
         assert notebook.at_ends == {1}
-        produce(1, 2)
+        _produce(broker, topic, {1: 2})
         _wait(lambda: notebook.at_ends == {0, 1})
         assert len(notebook.heard) == 9
     finally:
         stop.set()
         thread.join(WAIT_S)
         publisher.close()
+
+
+def _produce(broker: Broker, topic: str, messages: Mapping[int, int]) -> None:
+    """So many ``messages`` for each partition."""
+    producer = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap_servers})
+    for partition, count in messages.items():
+        for _ in range(count):
+            producer.produce(topic, value=b"{}", partition=partition)
+    assert producer.flush(WAIT_S) == 0
 
 
 def _wait(enough: Callable[[], bool]) -> None:

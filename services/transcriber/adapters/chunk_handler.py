@@ -158,7 +158,7 @@ class ChunkHandler:
 
     def reached_end(self, full_name: str, partition: int, still: Callable[[], bool]) -> None:
         """Nothing is there that has not been heard."""
-        self._home((full_name, partition)).reached_end(still)
+        self._home((full_name, partition)).still_at_end = still
 
     def handle(self, message: Incoming) -> None:
         """Hear a chunk. Raises Poison for what cannot be heard; its leg says so and goes on with the next."""

@@ -20,12 +20,8 @@ class Partition:
     marks: PartitionMarks = field(default_factory=PartitionMarks)
     listened_s: float = 0.0
     still_at_end: Callable[[], bool] | None = None
-    """Asks the broker, where all that there was has been heard; else None."""
+    """Where all that there was has been heard: asks the broker whether nothing has come since; else None."""
     kept_at_s: float = 0.0
-
-    def reached_end(self, still: Callable[[], bool]) -> None:
-        """All that there was has been heard; ``still`` asks whether nothing has come since."""
-        self.still_at_end = still
 
     def is_at_end(self) -> bool:
         """Whether nothing waits to be heard, as the broker knows. Raises Transient where it does not say."""
