@@ -14,6 +14,7 @@ import tempfile
 COMPUTING = (
     "tests/unit",
     "tests/contract",
+    "tests/integration/test_ctranslate2_runtime.py",
     "tests/integration/test_ghosts.py",
     "tests/integration/test_packed_runtime.py",
     "tests/integration/test_recognizers.py",

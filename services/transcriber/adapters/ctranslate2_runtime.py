@@ -3,11 +3,13 @@
 A stretch is encoded with some zeros behind it, and states of a long silence (``silence_tail``) are appended before it
 is decoded. A step costs about as much for one stretch as for four, so what waits is decoded together; the tail brings
 all of a batch to one length. A final's length is chosen by its own audio alone, so that its text is the same in any
-company.
+company. On a GPU encoding together pays, too: there windows are whole seconds, and those of one length are encoded at
+once; how a GPU rounds may then depend on the company.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -17,6 +19,7 @@ import numpy as np
 from services.transcriber.adapters.log_mel import Front
 from services.transcriber.adapters.onnx_graph import Floats
 from services.transcriber.adapters.runtime import (
+    FRAMES_PER_S,
     FULL_FRAMES,
     FULL_STATES,
     MOST_TOKENS,
@@ -47,19 +50,23 @@ class CTranslate2Runtime:
 
     version = f"ctranslate2 {ctranslate2.__version__}"
 
-    def __init__(self, model: Any, front: Front, *, end: int, stage: Stage) -> None:
-        """Make the silence tail (about a second). ``end``: the first token that is no text."""
+    def __init__(self, model: Any, front: Front, *, end: int, stage: Stage, together: bool = False) -> None:
+        """Make the silence tail (about a second). ``end``: the first token that is no text.
+
+        ``together``: encode stretches at once where their windows are equally long, as pays on a GPU.
+        """
         self._model = model
         self._front = front
         self._end = end
         self._stage = stage
-        self._tail = mean_tail(lambda sound: self._encode(sound, FULL_FRAMES))
+        self._together = together
+        self._tail = mean_tail(lambda sound: self._encode([sound], FULL_FRAMES)[0])
 
     def batch_key(self, duration_ms: int, quality: Quality, expected: str) -> Hashable | None:
         """Partials go together, and finals of one length; their prompts are equally long."""
         if quality is Quality.PARTIAL:
             return quality, expected
-        return quality, expected, _final_states(_own_frames(duration_ms / 1000, quality) // 2)
+        return quality, expected, _final_states(self._own_frames(duration_ms / 1000, quality) // 2)
 
     def hear(
         self,
@@ -71,8 +78,9 @@ class CTranslate2Runtime:
         between: Callable[[], None] = nothing,
     ) -> list[Heard]:
         """All as long as the longest."""
-        frames = [FULL_FRAMES if full else _own_frames(one.duration_s, quality) for one in sounds]
-        own = [self._encode(one, number) for one, number in zip(sounds, frames, strict=True)]
+        own = self._encode_all(
+            sounds, [FULL_FRAMES if full else self._own_frames(one.duration_s, quality) for one in sounds]
+        )
         longest = max(len(states) for states in own)
         length = _final_states(longest) if quality is Quality.FINAL else min(longest + PARTIAL_TAIL_STATES, FULL_STATES)
         nothing = np.zeros(length, dtype=np.float32)
@@ -118,16 +126,27 @@ class CTranslate2Runtime:
         tokens = tuple(token for token in result.sequences_ids[0] if token < self._end)
         return Hypothesis(tokens, result.scores[0], result.no_speech_prob, ended=len(tokens) < limit)
 
-    def _encode(self, sound: Sound, frames: int) -> Floats:
-        mel = self._front.mel(sound, frames)
+    def _own_frames(self, seconds: float, quality: Quality) -> int:
+        frames = even_frames(max(seconds + PAD_S[quality], LEAST_WINDOW_S))
+        return -(-frames // FRAMES_PER_S) * FRAMES_PER_S if self._together else frames
+
+    def _encode_all(self, sounds: Sequence[Sound], frames: Sequence[int]) -> list[Floats]:
+        groups: dict[int, list[int]] = defaultdict(list)
+        for number, length in enumerate(frames):
+            groups[length if self._together else number].append(number)
+        states: dict[int, Floats] = {}
+        for members in groups.values():
+            found = self._encode([sounds[number] for number in members], frames[members[0]])
+            states |= zip(members, found, strict=True)
+        return [states[number] for number in range(len(sounds))]
+
+    def _encode(self, sounds: Sequence[Sound], frames: int) -> Floats:
+        """States [sounds, frames / 2, width]."""
+        mels = np.concatenate([self._front.mel(sound, frames) for sound in sounds])
         with self._stage("encode"):
-            states = self._model.encode(ctranslate2.StorageView.from_array(mel), to_cpu=True)
-            out: Floats = np.array(states, dtype=np.float32)[0]
+            states = self._model.encode(ctranslate2.StorageView.from_array(mels), to_cpu=True)
+            out: Floats = np.array(states, dtype=np.float32)
             return out
-
-
-def _own_frames(seconds: float, quality: Quality) -> int:
-    return even_frames(max(seconds + PAD_S[quality], LEAST_WINDOW_S))
 
 
 def _final_states(own: int) -> int:

@@ -136,7 +136,8 @@ class WhisperEngine:
                 model_dir, front, end=named.eot, start=named.sot, no_speech=named.no_speech, stage=stage
             )
         else:
-            self._runtime = CTranslate2Runtime(self._model, front, end=named.eot, stage=stage)
+            together = device == "cuda"
+            self._runtime = CTranslate2Runtime(self._model, front, end=named.eot, stage=stage, together=together)
         self._identity = EngineIdentity("faster-whisper", model_name, self._runtime.version)
         self._alone: FirstLooks[Hypothesis] = FirstLooks()
         self._doubted: FirstLooks[Heard] = FirstLooks(kept=DOUBTED_KEPT)

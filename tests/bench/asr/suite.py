@@ -106,6 +106,7 @@ def merged(earlier: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
 def _model(model: str, found: Sequence[Call], seconds: int, parts: Sequence[str]) -> dict[str, Any]:
     stages = Stages()
     figures: dict[str, Any] = {}
+    print(f"{model}: {', '.join(parts)}, over {_leg_seconds(found):.0f} s of legs", file=sys.stderr, flush=True)
     if "offline" in parts:
         figures["offline_full_windows"] = _offline(model, found)
     if "streaming" in parts:
