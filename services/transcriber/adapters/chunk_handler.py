@@ -20,7 +20,8 @@ from services.chassis.publisher import Publisher
 from services.transcriber.adapters import metrics
 from services.transcriber.adapters.chunk_reader import read_chunk, whose
 from services.transcriber.adapters.decode_pool import Answer
-from services.transcriber.adapters.partition import Partition
+from services.transcriber.adapters.followed_legs import FollowedLeg, FollowedLegs
+from services.transcriber.adapters.partition import Partition, Place
 from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.domain.chunks import LegChunk
 from services.transcriber.domain.endpointing import EndpointRules, VoiceDetector
@@ -42,12 +43,10 @@ from services.transcriber.domain.transcript import (
 )
 
 log = structlog.get_logger()
-Place = tuple[str, int]
 CARE_EVERY_S = 0.5
 ROOM_TRIES = 2
 FLUSH_S = 30.0
 PAST_ALL = 2**62
-TOLD_KEPT = 48
 QUIET_GRACE_MS = 2_500
 """The log's times tell of a pause before the clock does: a broker that changes its leader is silent for a while."""
 LONGEST_STEP_S = 0.25
@@ -98,23 +97,6 @@ class LegLimits:
     timeout_ms: int = 300_000
 
 
-@dataclass(slots=True, eq=False)
-class _Leg:
-    """``call`` is its call, as far as that lies in one log."""
-
-    stream: LegStream
-    place: Place
-    call: tuple[Place, str]
-    seen_s: float
-    offset: int
-    written_ms: int = 0
-    quiet: bool = False
-    told: deque[Opened | Closed | Judged] = field(default_factory=lambda: deque(maxlen=TOLD_KEPT))
-    """Of late, for a leg that another worker has followed and that is met later than this one."""
-    others_ms: dict[str, int] = field(default_factory=dict)
-    """When the call's other legs had last been written when this one was."""
-
-
 @dataclass(slots=True)
 class _Parting:
     offset: int
@@ -141,15 +123,13 @@ class ChunkHandler:
         self._writer = writer
         self._clock = clock
         self._limits = limits
-        self._legs: dict[str, _Leg] = {}
-        self._calls: dict[tuple[Place, str], list[_Leg]] = {}
-        self._due: deque[tuple[_Leg, Effect]] = deque()
+        self._legs = FollowedLegs()
+        self._due: deque[tuple[FollowedLeg, Effect]] = deque()
         self._applying = False
         self._partitions: dict[Place, Partition] = {}
         self._parting: dict[Place, _Parting] = {}
         self._next_care_s = 0.0
         self._looked_s = clock.monotonic_s()
-        self._held_up = False
 
     def assigned(self, full_name: str, partition: int, note: str) -> None:
         """Take over a partition with what its last owner noted."""
@@ -180,17 +160,17 @@ class ChunkHandler:
         leg = self._leg(chunk, place)
         if leg.stream.rate_hz != chunk.rate_hz:
             raise Poison("rate_changed", f"from {leg.stream.rate_hz} to {chunk.rate_hz} Hz within a leg")
-        others = self._others(leg)
+        others = self._legs.others(leg)
         # By the log's times: a successor, which reads at once what came with a pause, closes what the pause closed.
         self._close_quiet(leg, leg.written_ms, written_ms)
         for other in others:
             self._close_quiet(other, other.others_ms.get(chunk.identity.leg_id, 0), written_ms)
         leg.seen_s, leg.offset, leg.quiet = self._home(place).listened_s, chunk.offset, False
         leg.written_ms = written_ms
-        leg.others_ms = {other.stream.identity.leg_id: other.written_ms for other in others}
+        leg.others_ms = {other.leg_id: other.written_ms for other in others}
         self._apply(leg, leg.stream.on_chunk(chunk, step_ms=step_ms))
 
-    def _close_quiet(self, leg: _Leg, heard_ms: int, now_ms: int) -> None:
+    def _close_quiet(self, leg: FollowedLeg, heard_ms: int, now_ms: int) -> None:
         if 0 < heard_ms <= now_ms - self._limits.quiet_ms and not leg.quiet:
             leg.quiet = True
             self._apply(leg, leg.stream.on_quiet())
@@ -218,11 +198,10 @@ class ChunkHandler:
         if not self._publisher.flush(FLUSH_S):
             raise Fatal("the broker does not take transcripts")
         low = position
-        for leg in self._legs.values():
-            if leg.place == place:
-                home.marks.put(leg.stream.identity.leg_id, leg.stream.mark, leg.offset)
-                needed = leg.stream.needed_offset
-                low = low if needed is None else min(low, needed)
+        for leg in self._legs.at(place):
+            home.marks.put(leg.leg_id, leg.stream.mark, leg.offset)
+            needed = leg.stream.needed_offset
+            low = low if needed is None else min(low, needed)
         home.marks.forget_before(low)
         return low
 
@@ -240,12 +219,12 @@ class ChunkHandler:
         if not lost:
             offset = self.safe_offset(full_name, partition, PAST_ALL)
             self._parting[place] = _Parting(offset, self.note(full_name, partition))
-        for leg_id in [leg_id for leg_id, leg in self._legs.items() if leg.place == place]:
-            self._let_go(leg_id)
-            self._pool.drop_leg(leg_id)
+        for leg in self._legs.at(place):
+            self._legs.let_go(leg)
+            self._pool.drop_leg(leg.leg_id)
         self._partitions.pop(place, None)
 
-    def _leg(self, chunk: LegChunk, place: Place) -> _Leg:
+    def _leg(self, chunk: LegChunk, place: Place) -> FollowedLeg:
         leg_id = chunk.identity.leg_id
         leg = self._legs.get(leg_id)
         if leg is None:
@@ -261,27 +240,14 @@ class ChunkHandler:
                 queues=self._limits.queues,
                 mark=mark,
             )
-            call = place, chunk.identity.call_id
-            leg = _Leg(stream, place, call, self._home(place).listened_s, chunk.offset)
-            self._legs[leg_id] = leg
-            self._calls.setdefault(leg.call, []).append(leg)
-            for other in self._others(leg):
+            leg = FollowedLeg(stream, place, self._home(place).listened_s, chunk.offset)
+            self._legs.add(leg)
+            for other in self._legs.others(leg):
                 opened = other.stream.speaking
                 for effect in tuple(other.told) if mark is not None else filter(None, [opened]):
                     self._apply(leg, stream.on_other(effect, epoch_ms=other.stream.epoch_ms))
             log.info("leg_started", call_id=chunk.identity.call_id, leg_id=leg_id, resumed=mark is not None)
         return leg
-
-    def _others(self, leg: _Leg) -> list[_Leg]:
-        """The other legs of its call."""
-        return [other for other in self._calls.get(leg.call, ()) if other is not leg]
-
-    def _let_go(self, leg_id: str) -> None:
-        leg = self._legs.pop(leg_id, None)
-        if leg is not None:
-            self._calls[leg.call].remove(leg)
-            if not self._calls[leg.call]:
-                del self._calls[leg.call]
 
     def _step_ms(self, late_ms: int) -> int | None:
         limits = self._limits
@@ -297,16 +263,14 @@ class ChunkHandler:
         for _ in range(ROOM_TRIES):
             _, finals, late_ms = self._pool.load()
             if finals <= self._limits.backlog:
-                self._held_up = False
                 return late_ms
             self._pool.wait(0.1)
             self.idle()
-        self._held_up = True
         raise Backpressure("finals wait to be decoded")
 
     def _listen(self, now_s: float) -> None:
         step_s = now_s - self._looked_s
-        if not self._held_up and step_s <= LONGEST_STEP_S:
+        if step_s <= LONGEST_STEP_S:
             for home in self._partitions.values():
                 home.listen(step_s)
         self._looked_s = now_s
@@ -332,7 +296,7 @@ class ChunkHandler:
             identity.leg_id, replace(mark, unreadable=mark.unreadable + 1, ended=mark.ended or end), message.offset
         )
 
-    def _apply(self, leg: _Leg, effects: Sequence[Effect]) -> None:
+    def _apply(self, leg: FollowedLeg, effects: Sequence[Effect]) -> None:
         """Carry effects out, and those that they have on other legs, in the order in which they came about."""
         self._due.extend((leg, effect) for effect in effects)
         if self._applying:
@@ -344,7 +308,7 @@ class ChunkHandler:
         finally:
             self._applying = False
 
-    def _carry_out(self, leg: _Leg, effect: Effect) -> None:
+    def _carry_out(self, leg: FollowedLeg, effect: Effect) -> None:
         match effect:
             case DecodeJob():
                 self._pool.submit(effect)
@@ -360,31 +324,31 @@ class ChunkHandler:
             case LegFinished():
                 self._finished(leg, effect)
 
-    def _tell_others(self, leg: _Leg, effect: Opened | Closed | Judged) -> None:
+    def _tell_others(self, leg: FollowedLeg, effect: Opened | Closed | Judged) -> None:
         """What one side of a call asks for, the other answers."""
         leg.told.append(effect)
-        for other in self._others(leg):
+        for other in self._legs.others(leg):
             self._apply(other, other.stream.on_other(effect, epoch_ms=leg.stream.epoch_ms))
 
-    def _finished(self, leg: _Leg, finished: LegFinished) -> None:
+    def _finished(self, leg: FollowedLeg, finished: LegFinished) -> None:
         self._writer.finish(finished)
         identity = finished.identity
         log.info("leg_finished", call_id=identity.call_id, leg_id=identity.leg_id, status=finished.status.value)
         # A leg that only fell silent may be heard again, and goes on where it was.
         mark = replace(finished.mark, ended=finished.status is not LegStatus.TIMED_OUT)
         self._home(leg.place).marks.put(identity.leg_id, mark, leg.offset)
-        self._let_go(identity.leg_id)
-        for other in self._others(leg):
+        self._legs.let_go(leg)
+        for other in self._legs.others(leg):
             other.told.clear()  # what was said is known to it, should it be heard again
 
     def _care(self) -> None:
         limits = self._limits
         quiet_ms = min(limits.quiet_ms + QUIET_GRACE_MS, limits.timeout_ms)
-        silent: list[tuple[_Leg, float]] = []
-        for leg in list(self._legs.values()):
+        silent: list[tuple[FollowedLeg, float]] = []
+        for leg in self._legs:
             silent_ms = (self._home(leg.place).listened_s - leg.seen_s) * 1000
             if leg.stream.finished and silent_ms >= limits.quiet_ms:
-                self._let_go(leg.stream.identity.leg_id)
+                self._legs.let_go(leg)
             elif silent_ms >= (limits.timeout_ms if leg.quiet else quiet_ms):
                 silent.append((leg, silent_ms))
         certain = self._at_end({leg.place for leg, _ in silent})
@@ -397,8 +361,8 @@ class ChunkHandler:
                 leg.quiet = True
                 self._apply(leg, leg.stream.on_quiet())
         for place, home in self._partitions.items():
-            followed = {leg_id for leg_id, leg in self._legs.items() if leg.place == place}
-            home.keep(followed, every_s=2 * self._limits.timeout_ms / 1000)
+            followed = {leg.leg_id for leg in self._legs.at(place)}
+            home.keep(followed, every_s=2 * limits.timeout_ms / 1000)
         waiting, _, late_ms = self._pool.load()
         metrics.JOBS_WAITING.set(waiting)
         metrics.LATENESS_SECONDS.set(max(0, late_ms) / 1000)

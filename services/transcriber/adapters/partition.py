@@ -11,6 +11,8 @@ from services.transcriber.adapters import metrics
 from services.transcriber.domain.progress import PartitionMarks
 
 log = structlog.get_logger()
+Place = tuple[str, int]
+"""A topic's full name and a partition of it."""
 
 
 @dataclass(slots=True)
