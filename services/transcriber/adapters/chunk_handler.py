@@ -26,8 +26,8 @@ from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.domain.chunks import LegChunk
 from services.transcriber.domain.endpointing import EndpointRules, VoiceDetector
 from services.transcriber.domain.leg import LegStream
+from services.transcriber.domain.partition_marks import read_note
 from services.transcriber.domain.policy import Policy
-from services.transcriber.domain.progress import read_note
 from services.transcriber.domain.queues import Speech
 from services.transcriber.domain.scheduling import DecodeJob, Kind, partial_step_ms
 from services.transcriber.domain.transcript import (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from services.transcriber.adapters import metrics
-from services.transcriber.domain.progress import PartitionMarks
+from services.transcriber.domain.partition_marks import PartitionMarks
 
 log = structlog.get_logger()
 Place = tuple[str, int]

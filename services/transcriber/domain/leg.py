@@ -24,8 +24,8 @@ from services.transcriber.domain.endpointing import (
     Started,
     VoiceDetector,
 )
-from services.transcriber.domain.handover import Handover
 from services.transcriber.domain.hearing import Hearing
+from services.transcriber.domain.leg_progress import LegProgress
 from services.transcriber.domain.leg_speech import LegSpeech
 from services.transcriber.domain.policy import Policy
 from services.transcriber.domain.questions import Questions
@@ -78,7 +78,7 @@ class LegStream:
         self.identity = identity
         self.rate_hz = rate_hz
         self.finished = mark.ended
-        self._handover = Handover(mark)
+        self._progress = LegProgress(mark)
         self._hearing = Hearing(detector, rate_hz=rate_hz, rules=rules, mark=mark)
         self._rules = rules
         self._redaction: RedactionStream[Spoken] = RedactionStream(hold_ms, policy or Policy())
@@ -156,8 +156,7 @@ class LegStream:
     def on_unreadable(self, *, end: bool) -> list[Effect]:
         """A chunk of this leg could not be read, its last one with ``end``: its audio is missing."""
         out: list[Effect] = []
-        counts = self._handover.counts
-        self._handover.counts = replace(counts, unreadable=counts.unreadable + 1)
+        self._progress.count_unreadable()
         if end and not self.finished and self._ending is None:
             self._finish(LegStatus.COMPLETE, Cause.LEG_END, out)
         return out
@@ -191,7 +190,7 @@ class LegStream:
     def speaking(self) -> Opened | None:
         """What the leg has told of last, while it is open."""
         spoken = self._open
-        if spoken is None or spoken.done or self._handover.was_told(spoken.start_ms):
+        if spoken is None or spoken.done or self._progress.was_told(spoken.start_ms):
             return None
         return Opened(spoken.utterance_id, spoken.start_ms)
 
@@ -205,18 +204,18 @@ class LegStream:
         """What a successor needs to know that reads from ``needed_offset`` on."""
         foothold = self._foothold()
         offset, skew_ms = self._hearing.needed(foothold)
-        return self._handover.mark(None if offset is None else foothold, skew_ms, self._questions.asks)
+        return self._progress.mark(None if offset is None else foothold, skew_ms, self._questions.asks)
 
     @property
     def needed_offset(self) -> int | None:
         """Log offset from which a successor must read to lose nothing; None where nothing is pending."""
-        pending = self._open is not None or self._closed or self._held_from or self._handover.again
+        pending = self._open is not None or self._closed or self._held_from or self._progress.again
         if self.finished or (self._quiet and not pending):
             return None
         return self._hearing.needed(self._foothold())[0]
 
     def _foothold(self) -> Foothold:
-        oldest = self._handover.again or next(iter((*self._held_from, *self._closed)), self._open)
+        oldest = self._progress.again or next(iter((*self._held_from, *self._closed)), self._open)
         if oldest is not None:
             return oldest.needed_from
         before = self._said.before(self._hearing.framed_ms - self._rules.pre_roll_ms)
@@ -239,12 +238,12 @@ class LegStream:
         utterance_id, gap_ms = f"{self.identity.leg_id}@{start_ms}", self._hearing.take_gap()
         before = self._said.before(start_ms)
         self._open = Spoken(utterance_id, start_ms, self._hearing.foothold, before=before, gap_ms=gap_ms)
-        self._open.done = self._handover.is_done(start_ms)
+        self._open.done = self._progress.is_done(start_ms)
         self._tell(self._open, Opened(utterance_id, start_ms), out)
 
     def _tell(self, spoken: Spoken, effect: Opened | Closed | Judged, out: list[Effect]) -> None:
         """Let the other legs know, unless they do from an earlier life."""
-        if not spoken.done and not self._handover.was_told(spoken.start_ms):
+        if not spoken.done and not self._progress.was_told(spoken.start_ms):
             out.append(effect)
 
     def _job(self, spoken: Spoken, kind: Kind, end_ms: int) -> DecodeJob:
@@ -266,7 +265,7 @@ class LegStream:
         spoken = self._open
         if spoken is None or step_ms is None or spoken.speculated_ms is not None:
             return
-        if spoken.done or self._handover.was_published(spoken.start_ms):
+        if spoken.done or self._progress.was_published(spoken.start_ms):
             return  # its final is published
         if all(probability < self._rules.offset for probability in self._hearing.voice()[-PAUSING_FRAMES:]):
             return  # a pause is coming, and with it a decode
@@ -336,7 +335,7 @@ class LegStream:
         if spoken.attempts < DECODE_ATTEMPTS:
             out.append(replace(job, kind=Kind.FINAL if spoken.ended and job.kind is Kind.SPECULATIVE else job.kind))
         elif spoken.ended is not None:
-            self._handover.counts = replace(self._handover.counts, failed=True)
+            self._progress.fail()
             spoken.final = spoken.doubted or Recognition()
         else:
             spoken.speculated_ms = None
@@ -371,7 +370,7 @@ class LegStream:
     def _revise(
         self, spoken: Spoken, recognition: Recognition, job: DecodeJob, wall_ms: int, out: list[Effect]
     ) -> None:
-        if self._handover.was_published(spoken.start_ms) or self._ghost(spoken, recognition):
+        if self._progress.was_published(spoken.start_ms) or self._ghost(spoken, recognition):
             return
         # What was said before tells what may be shown; while that is not known, anything may have been announced.
         unknown = recognition.doubtful or (bool(self._closed) and self._closed[0] is not spoken)
@@ -409,7 +408,7 @@ class LegStream:
             spoken.language = recognition.language
             words = () if ghost else self._timed(spoken, recognition)
             asks = self._questions.take(spoken.utterance_id, spoken.heard_ms)
-            self._handover.judged(spoken.start_ms)
+            self._progress.judged(spoken.start_ms)
             self._publish(self._redaction.final(spoken, words, asks, language=recognition.language), out)
             self._tell(spoken, Judged(spoken.utterance_id, self._redaction.question if words else None), out)
             if spoken.rests:
@@ -417,31 +416,31 @@ class LegStream:
         if self._ending is not None and not self._closed and not self.finished:
             self._publish(self._redaction.flush(), out)
             self.finished = True
-            self._handover.counts = replace(self._handover.counts, ended=True)
+            self._progress.end()
             out.append(self._leg_finished(self._ending))
 
     def _identify(self, identity: LegIdentity) -> None:
         """Whose audio it is; by which queue the call came may be known only now."""
         before, self.identity = self.identity, identity
         if identity.queue_id != before.queue_id:
-            self._speech.came_by(identity.queue_id, self._handover.counts.language)
+            self._speech.came_by(identity.queue_id, self._progress.language)
 
     def _learn_language(self, spoken: Spoken, recognition: Recognition) -> None:
         spoken_ms = spoken.ended.end_ms - spoken.start_ms if spoken.ended else 0
         if spoken_ms and self._speech.learn(recognition.language, recognition.language_probability, spoken_ms):
-            self._handover.counts = replace(self._handover.counts, language=self._speech.language)
+            self._progress.learn(self._speech.language)
 
     def _leg_finished(self, ending: LegStatus) -> LegFinished:
-        counts, hearing = self._handover.counts, self._hearing
-        status, reason = ending, "unreadable_audio" if counts.unreadable else ""
-        if counts.failed:
+        progress, hearing = self._progress, self._hearing
+        status, reason = ending, "unreadable_audio" if progress.unreadable else ""
+        if progress.failed:
             status, reason = LegStatus.FAILED, "decode_failed"
         return LegFinished(self.identity, status, self.mark, reason, audio_ms=hearing.audio_ms, gap_ms=hearing.gap_ms)
 
     def _publish(self, released: list[tuple[Spoken, SafeText]], out: list[Effect]) -> None:
         for spoken, safe in released:
             self._held_from.remove(spoken)
-            if not self._handover.released(spoken, safe):
+            if not self._progress.released(spoken, safe):
                 continue
             ended = spoken.ended
             end_ms = ended.end_ms if ended else spoken.start_ms
@@ -455,7 +454,7 @@ class LegStream:
     def _tidy(self) -> None:
         """Where what is published matters no more to what follows, a successor may begin behind it."""
         if self._redaction.clean:
-            self._handover.settled(self._redaction.asks)
+            self._progress.settled(self._redaction.asks)
             self._questions.forget([spoken.utterance_id for spoken in self._held_from])
 
     def _transcript(

@@ -21,7 +21,7 @@ from services.transcriber.adapters.chunk_handler import ChunkHandler, LegLimits
 from services.transcriber.adapters.decode_pool import Answer
 from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.domain.endpointing import EndpointRules
-from services.transcriber.domain.progress import read_note
+from services.transcriber.domain.partition_marks import read_note
 from services.transcriber.domain.queues import Speech
 from tests.unit.transcriber.scripted_speech import LoudnessDetector, QueuedPool, Script, ScriptedEngine
 

@@ -20,7 +20,7 @@ from services.transcriber.domain.guards import (
     suspicious,
     token_limit,
 )
-from services.transcriber.domain.progress import NOTE_BYTES, PartitionMarks, read_note
+from services.transcriber.domain.partition_marks import NOTE_BYTES, PartitionMarks, read_note
 from services.transcriber.domain.recognition import RecognizedWord
 from services.transcriber.domain.transcript import Foothold, LegMark
 from services.transcriber.domain.word_times import snap_to_voice

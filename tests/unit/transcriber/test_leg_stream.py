@@ -16,7 +16,7 @@ from services.chassis.errors import Transient
 from services.transcriber.domain.chunks import LegChunk, Role
 from services.transcriber.domain.endpointing import Anchor
 from services.transcriber.domain.leg_speech import LegSpeech
-from services.transcriber.domain.progress import PartitionMarks, read_note
+from services.transcriber.domain.partition_marks import PartitionMarks, read_note
 from services.transcriber.domain.queues import Speech
 from services.transcriber.domain.recognition import Quality, Recognition, RecognitionRequest, nothing
 from services.transcriber.domain.said_before import REACH_MS, Said, SaidBefore

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from services.transcriber.config import TranscriberSettings
 from services.transcriber.domain.cues import Ask, Asked, Topic
 from services.transcriber.domain.digits import hear, luhn_valid
+from services.transcriber.domain.partition_marks import PartitionMarks, read_note
 from services.transcriber.domain.policy import Policy, Treatment, read_policy
-from services.transcriber.domain.progress import PartitionMarks, read_note
 from services.transcriber.domain.redaction import RedactionStream, TimedWord
 from services.transcriber.domain.secret import Secret
 from services.transcriber.domain.transcript import LegMark
