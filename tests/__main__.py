@@ -1,7 +1,8 @@
 """`python -m tests`: all tests in two lanes at once; with arguments, pytest with these.
 
 What plays calls, talks to brokers or looks at pages waits for real time and leaves much of the processor idle: there
-the tests that only compute run beside it, behind everything else. Their output comes last.
+the tests that only compute run beside it, behind everything else, and then those that need neither the broker nor the
+pipeline that the first lane shares. Their output comes last.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 
 COMPUTING = (
     "tests/unit",
@@ -23,6 +25,14 @@ COMPUTING = (
 COMPUTING_NICENESS = 10
 COMPUTING_TIMEOUT_S = 600
 """A test may take so long: it may have to wait for the processor."""
+STOP_S = 30
+APART = (
+    "tests/deploy",
+    "tests/integration/test_ringcentral_sim_faults.py",
+    "tests/integration/test_ringcentral_sim_floor.py",
+    "tests/integration/test_ringcentral_sim_http.py",
+    "tests/integration/test_ringcentral_sim_sip.py",
+)
 PYTEST = (sys.executable, "-m", "pytest")
 
 
@@ -30,27 +40,31 @@ def main(arguments: list[str]) -> int:
     """The first exit code that is not 0."""
     if arguments:
         return subprocess.run([*PYTEST, *arguments]).returncode
-    ignored = [f"--ignore={path}" for path in COMPUTING]
-    aside = ["-o", f"timeout={COMPUTING_TIMEOUT_S}", "-o", "cache_dir=.pytest_cache/computing"]
+    ignored = [f"--ignore={path}" for path in (*COMPUTING, *APART)]
+    aside = ["-o", "cache_dir=.pytest_cache/aside"]
     with tempfile.TemporaryFile() as output:
+        shared = subprocess.Popen([*PYTEST, *ignored])
         computing = subprocess.Popen(
-            [*PYTEST, *COMPUTING, *aside],
+            [*PYTEST, *COMPUTING, *aside, "-o", f"timeout={COMPUTING_TIMEOUT_S}"],
             stdout=output,
             stderr=subprocess.STDOUT,
             preexec_fn=lambda: os.nice(COMPUTING_NICENESS),
         )
         try:
-            real_time = subprocess.run([*PYTEST, *ignored]).returncode
-            print("Waiting for the tests that compute.", flush=True)
             computed = computing.wait()
+            apart = subprocess.run([*PYTEST, *APART, *aside], stdout=output, stderr=subprocess.STDOUT).returncode
+            in_first_lane = shared.wait()
         finally:
-            computing.kill()
-            computing.wait()
+            for lane in (shared, computing):
+                with suppress(subprocess.TimeoutExpired):
+                    lane.wait(STOP_S)  # whoever interrupts this one interrupts them
+                lane.kill()
+                lane.wait()
             output.seek(0)
             sys.stdout.flush()
             sys.stdout.buffer.write(output.read())
             sys.stdout.flush()
-    return real_time or computed
+    return in_first_lane or computed or apart
 
 
 if __name__ == "__main__":
