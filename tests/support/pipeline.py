@@ -76,8 +76,10 @@ def running_pipeline(broker: Broker, folder: Path) -> Iterator[Pipeline]:
         "EARSHOT_TOPIC_PREFIX": f"e2e{os.getpid()}.",
         "RECORDER_IDLE_MS": "60000",
         "ASSIST_GATEWAY_ALLOWED_ORIGINS": f"http://127.0.0.1:{crm_port}",
-        # RingCentral allows five logins a minute and user: restarting every service within one would exceed them.
+        # RingCentral allows five logins a minute and user, and ten readings of the call log: restarting every service
+        # within one would exceed them.
         "RINGCENTRAL_SIM_RATE_AUTH": "60",
+        "RINGCENTRAL_SIM_RATE_HEAVY": "60",
     }
     if broker.embedded:
         environ |= Stack.EMBEDDED_BROKER_SETTINGS

@@ -86,13 +86,13 @@ class Stack:
             self._start_service(name)
         self.wait_until_ready()
 
-    def restart(self, name: str) -> None:
-        """Kill a service as a crash would (SIGKILL) and start it again with the same settings; does not wait."""
+    def restart(self, name: str, settings: Mapping[str, str] | None = None) -> None:
+        """Kill a service as a crash would (SIGKILL) and start it again, with `settings` on top; does not wait."""
         service = self.services[name]
         service.process.kill()
         self._children.remove(service.process)
         port = int(service.health_url.rpartition(":")[2])
-        process = self._spawn(name, self._environment_of(name, port))
+        process = self._spawn(name, {**self._environment_of(name, port), **(settings or {})})
         self.services[name] = Service(name=name, process=process, health_url=service.health_url)
 
     def stop(self) -> None:
