@@ -66,6 +66,15 @@ def test_environment_names_are_settings_that_exist(name: str) -> None:
     assert set(OURS[name].get("environment", {})) <= known
 
 
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_what_is_kept_outlives_the_container(name: str) -> None:
+    """The containers' own file system is read-only: what is to be kept, such as penalties, needs a volume."""
+    kept = [value for value in OURS[name].get("environment", {}).values() if str(value).startswith("/data")]
+    volumes = [volume.split(":")[0] for volume in OURS[name].get("volumes", ()) if ":/data" in volume]
+    assert len(volumes) == bool(kept)
+    assert set(volumes) <= set(DOCUMENT["volumes"])
+
+
 def test_the_chart_sets_what_exists() -> None:
     for service, values in yaml.safe_load((ROOT / "infra/helm/earshot/values.yaml").read_text())["services"].items():
         assert set(values["env"]) <= settings_of(service)
