@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from services.supervision_orchestrator.domain.call import Phase, next_due
-from services.supervision_orchestrator.domain.inputs import LegGap, LetIn, ReadFailed
+from services.supervision_orchestrator.domain.effects import Supervise
+from services.supervision_orchestrator.domain.floor import Supervisor
+from services.supervision_orchestrator.domain.inputs import LegGap, LetIn, ReadFailed, SuperviseRefused
+from services.supervision_orchestrator.domain.roster import Roster
 from services.supervision_orchestrator.domain.snapshot import snapshot_of
 from services.supervision_orchestrator.domain.targets import TRANSITIONS, Signal
-from tests.support.call_bench import AGENT, CALL, DEVICE, CallBench, at, change, floor, party_id, read_party
+from tests.support.call_bench import (
+    AGENT,
+    CALL,
+    DEVICE,
+    SUPERVISOR,
+    CallBench,
+    at,
+    change,
+    floor,
+    member,
+    party_id,
+    read_party,
+)
 
 AGENT_PARTY, CUSTOMER = party_id(2), party_id(1)
+ANOTHER = "700200310"
 TWO = (read_party(1), read_party(2, "Answered", AGENT))
 THREE = (*TWO, read_party(3))
 
@@ -82,6 +100,58 @@ def test_retry_after_is_obeyed() -> None:
     assert len(fresh.reads) == 1
     fresh.tick(1_000)
     assert len(fresh.reads) == 2
+
+
+def of_two_supervisors() -> CallBench:
+    """A call that either of two may hear, each on a device of its own."""
+    one = floor()
+    roster = Roster({**one.roster.entries, ANOTHER: member(monitoring=True)})
+    devices = (*one.devices, replace(one.devices[0], device_id="801000000002", supervisor_extension_id=ANOTHER))
+    supervisors = (*one.supervisors, Supervisor(extension_id=ANOTHER))
+    return answered(CallBench(replace(one, roster=roster, devices=devices, supervisors=supervisors)))
+
+
+def penalize(bench: CallBench, ask: Supervise) -> None:
+    bench.feed(
+        SuperviseRefused(
+            call_id=CALL,
+            party_id=ask.party_id,
+            attempt=ask.attempt,
+            at=bench.now,
+            status=429,
+            retry_after_ms=45_000,
+            retryable=True,
+            supervisor=ask.supervisor,
+        )
+    )
+
+
+def test_a_call_of_a_penalized_supervisor_moves_to_another_at_once() -> None:
+    bench = of_two_supervisors()
+    first = bench.asks[0].supervisor
+    for ask in bench.asks:
+        penalize(bench, ask)
+    bench.tick(1_000)
+    bench.answer_read(*TWO)
+
+    moved = bench.asks[2:]
+    assert {a.party_id for a in moved} == {AGENT_PARTY, CUSTOMER}
+    assert {bench.reads[-1].supervisor, *(a.supervisor for a in moved)} == {SUPERVISOR, ANOTHER} - {first}
+
+
+def test_of_which_something_is_heard_it_waits_for_the_penaltys_end() -> None:
+    """RingCentral takes one supervisor a call: another's request would end what is heard."""
+    bench = of_two_supervisors()
+    refused, stands = bench.asks
+    bench.hear(stands)
+    penalize(bench, refused)
+    bench.run_timers(44_000)
+    assert len(bench.asks) == 2
+    bench.run_timers(46_000)
+    bench.answer_read(*TWO)
+
+    (again,) = bench.asks[2:]
+    assert (again.party_id, again.supervisor) == (refused.party_id, refused.supervisor)
 
 
 def test_final_refusal_is_not_asked_again_and_is_the_reason() -> None:
