@@ -1,4 +1,4 @@
-"""`python -m services.transcriber`; with `--check` only looks whether the models are there and whole."""
+"""`python -m services.transcriber`; with `--check` only looks whether models and device are there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.transcriber.config import TranscriberSettings
 
 ABOUT = """Writes down what is said on each leg of audio.chunks, redacted, to transcripts.partial and transcripts.final.
 
---check  look whether the models are there and whole, and exit."""
+--check  look whether models, device and number format are there, and exit."""
 
 if __name__ == "__main__":
     if "--check" in sys.argv[1:]:

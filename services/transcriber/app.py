@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import get_args
 
 import structlog
 
@@ -21,6 +22,7 @@ from services.chassis.settings import load
 from services.chassis.transactions import TransactionalPublisher, transactional_id
 from services.contracts.topics import AUDIO_CHUNKS
 from services.transcriber.adapters.chunk_handler import ChunkHandler, LegLimits
+from services.transcriber.adapters.compute_device import check_ctranslate2, check_torch
 from services.transcriber.adapters.decode_pool import DecodePool
 from services.transcriber.adapters.model_vocabulary import Expected, check_speech
 from services.transcriber.adapters.openai_engine import OpenAIWhisperEngine
@@ -30,7 +32,7 @@ from services.transcriber.adapters.silero import SileroModel, silero_file
 from services.transcriber.adapters.transcript_writer import TranscriptWriter
 from services.transcriber.adapters.weights import model_folder, verified
 from services.transcriber.adapters.whisper_engine import WhisperEngine
-from services.transcriber.config import TranscriberSettings
+from services.transcriber.config import ComputeType, TranscriberSettings
 from services.transcriber.domain.endpointing import EndpointRules, VoiceDetector
 from services.transcriber.domain.policy import read_policy
 from services.transcriber.domain.queues import FIELDS, Speech
@@ -53,6 +55,7 @@ def main(service: Service[TranscriberSettings]) -> None:
 def load_engine(settings: TranscriberSettings) -> Recognizer:
     """The engine that the settings ask for. Raises SettingError that names what to change."""
     folder = _weights(settings, _queues(settings))
+    _check_device(settings)
     if settings.engine == "openai-whisper":
         return OpenAIWhisperEngine(
             folder,
@@ -62,17 +65,22 @@ def load_engine(settings: TranscriberSettings) -> Recognizer:
             languages=settings.spoken_languages,
             hot_words=settings.vocabulary,
         )
-    return WhisperEngine(
-        folder,
-        model_name=settings.model_name,
-        compute_type=settings.compute_type,
-        workers=settings.decode_threads,
-        short_windows=settings.short_windows,
-        device=settings.device,
-        languages=settings.spoken_languages,
-        hot_words=settings.vocabulary,
-        runtime=settings.runtime,
-    )
+    try:
+        return WhisperEngine(
+            folder,
+            model_name=settings.model_name,
+            compute_type=settings.compute_type,
+            workers=settings.decode_threads,
+            short_windows=settings.short_windows,
+            device=settings.device,
+            languages=settings.spoken_languages,
+            hot_words=settings.vocabulary,
+            runtime=settings.runtime,
+        )
+    except RuntimeError as error:
+        if settings.device == "cpu":
+            raise
+        raise SettingError(f"TRANSCRIBER_DEVICE: {settings.device} cannot be used ({error})") from None
 
 
 def serve(service: Service[TranscriberSettings], engine: Recognizer, detectors: Callable[[int], VoiceDetector]) -> None:
@@ -148,6 +156,7 @@ def check() -> int:
         settings = load(TranscriberSettings)
         queues = _queues(settings)
         folder = _weights(settings, queues)
+        _check_device(settings)
         silero_file()
     except SettingError as error:
         print(str(error), file=sys.stderr)
@@ -174,6 +183,13 @@ def _weights(settings: TranscriberSettings, queues: Mapping[str, Speech]) -> Pat
         expected.append(Expected(languages, vocabulary, speech))
     check_speech(folder, settings.model_name, expected)
     return folder
+
+
+def _check_device(settings: TranscriberSettings) -> None:
+    if settings.engine == "openai-whisper":
+        check_torch(settings.device)
+    else:
+        check_ctranslate2(settings.device, settings.compute_type, get_args(ComputeType))
 
 
 def _queues(settings: TranscriberSettings) -> dict[str, Speech]:

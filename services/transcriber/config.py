@@ -12,6 +12,7 @@ from services.chassis.settings import ServiceSettings
 from services.transcriber.domain.policy import read_policy
 
 CACHE_DIR = Path(tempfile.gettempdir()) / "earshot-models"
+ComputeType = Literal["int8", "int8_float32", "float32", "float16", "int8_float16"]
 
 
 class TranscriberSettings(ServiceSettings):
@@ -60,7 +61,7 @@ class TranscriberSettings(ServiceSettings):
         validation_alias="TRANSCRIBER_MODEL_SHA256",
         description="SHA-256 of model.bin; empty: the known one of the model's name",
     )
-    compute_type: Literal["int8", "int8_float32", "float32", "float16", "int8_float16"] = Field(
+    compute_type: ComputeType = Field(
         "int8", validation_alias="TRANSCRIBER_COMPUTE_TYPE", description="CTranslate2's number format"
     )
     device: Literal["cpu", "cuda"] = Field(
