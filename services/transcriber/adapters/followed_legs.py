@@ -27,16 +27,13 @@ class FollowedLeg:
     """Of late, for a leg that another worker has followed and that is met later than this one."""
     others_ms: dict[str, int] = field(default_factory=dict)
     """When the call's other legs had last been written when this one was."""
+    leg_id: str = field(init=False)
+    call: tuple[Place, str] = field(init=False)
+    """Its call, as far as that lies in one log: the one that its first chunk named, whatever later ones do."""
 
-    @property
-    def leg_id(self) -> str:
-        """As records name it."""
-        return self.stream.identity.leg_id
-
-    @property
-    def call(self) -> tuple[Place, str]:
-        """Its call, as far as that lies in one log."""
-        return self.place, self.stream.identity.call_id
+    def __post_init__(self) -> None:
+        self.leg_id = self.stream.identity.leg_id
+        self.call = self.place, self.stream.identity.call_id
 
 
 class FollowedLegs:

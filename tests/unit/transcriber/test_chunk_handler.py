@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from services.chassis.consumer import Incoming
 from services.chassis.errors import Backpressure, EarshotError, Poison, Transient
@@ -151,6 +152,19 @@ def test_a_leg_becomes_finals_and_a_leg_record() -> None:
     (leg,) = bench.publisher.records(TRANSCRIPTS_LEGS)
     assert (leg.status, leg.utterances, leg.audio_ms) == ("complete", 2, TALK.at_ms)
     assert all(not u.is_final for u in bench.publisher.records(TRANSCRIPTS_PARTIAL))
+
+
+def test_a_leg_that_changes_its_call_harms_nobody() -> None:
+    """A producer's fault: the leg goes on and ends, and so does another of the call that it began in."""
+    whole = messages(TALK)
+    bent = [replace(late, headers=(("call_id", b"s-2"), *late.headers[1:])) for late in whole[5:]]
+    other = messages(TALK, leg="p-2~00000001", first_offset=100)
+    bench = Bench().play([*whole[:5], *other[:5], *bent, *other[5:]])
+    assert bench.said == ["hello there", "my card is [payment card] thanks"] * 2
+    assert [(leg.call_id, leg.status) for leg in bench.publisher.records(TRANSCRIPTS_LEGS)] == [
+        ("s-2", "complete"),
+        ("s-1", "complete"),
+    ]
 
 
 def test_the_queue_of_a_call_reaches_the_engine_and_no_queue_asks_for_nothing() -> None:
