@@ -171,9 +171,10 @@ def test_the_tail_that_stands_for_itself_is_silence_at_its_own_positions(runtime
 def test_a_draft_changes_hardly_more_than_the_cost(runtime: PackedRuntime, turns: list[bytes]) -> None:
     """Whether it is right, right at first, has a token too many or too few, or is about something else.
 
-    Of two tokens that are about equally likely the other may come: products of one row and of many round apart.
+    Of two tokens that are about equally likely the other may come: products of one row and of many round apart, and
+    on each kind of processor in their own way.
     """
-    limit, same = 60, []
+    limit, without, with_draft = 60, [], []
     for turn in turns:
         heard = runtime.hear([sound_of(turn, HZ)], Quality.PARTIAL)
         (plain,) = runtime.decode(heard, [Question(PROMPT, limit)], beam=1)
@@ -182,12 +183,13 @@ def test_a_draft_changes_hardly_more_than_the_cost(runtime: PackedRuntime, turns
             continue
         for draft in _drafts(tokens):
             (drafted,) = runtime.decode(heard, [Question(PROMPT, limit, draft)], beam=1)
-            same.append(drafted.tokens == tokens)
+            without.append(" ".join(map(str, tokens)))
+            with_draft.append(" ".join(map(str, drafted.tokens)))
             assert drafted.tokens != tokens or drafted.score == pytest.approx(plain.score, abs=0.2)
         (cut,) = runtime.decode(heard, [Question(PROMPT, 3, tokens)], beam=1)
         assert (len(cut.tokens), cut.ended) == (3, False)
-    assert len(same) > 36
-    assert sum(same) > 0.75 * len(same)
+    assert len(without) > 36
+    assert jiwer.wer(without, with_draft) < 0.1
 
 
 def test_a_proven_answer_is_the_same_whatever_was_drafted(runtime: PackedRuntime, spoken: list[bytes]) -> None:
