@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from services.cli.adapters.stack import free_port
-from services.cli.domain.result import problems_of, result_of
 from tests.support.conversations import excerpt
 from tests.support.pipeline import Pipeline
 
@@ -47,12 +46,12 @@ def test_a_call_is_heard_whole_however_it_is_detected(
     try:
         stack.wait_until_ready()
         call = pipeline.play(excerpt("broadband_outage", tmp_path, at_most_ms=20_000))
-        log = call.wait_until_complete()
+        call.wait_until_complete()
         metrics = httpx.get(f"{stack.services['event_ingestor'].health_url}/metrics").text
     finally:
         stack.restart("event_ingestor")
         stack.wait_until_ready()
     assert counted in metrics
-    result = result_of(log, call.conversation, pipeline.simulator.audio_started_at(log.call_id))
-    assert [p for p in problems_of(result, call.conversation, log) if p != "no suggestion was made"] == []
+    found, result = call.problems()
+    assert [p for p in found if p != "no suggestion was made"] == []
     assert result["outcome"] == "covered"

@@ -8,23 +8,16 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from services.cli.domain.result import problems_of, result_of
 from tests.support.conversations import excerpt
-from tests.support.pipeline import Pipeline, PlayedCall
+from tests.support.pipeline import Pipeline
 
 pytestmark = pytest.mark.timeout(300)
-
-
-def problems(call: PlayedCall) -> tuple[list[str], dict[str, object]]:
-    started = call.pipeline.simulator.audio_started_at(call.log.call_id)
-    result = result_of(call.log, call.conversation, started)
-    return problems_of(result, call.conversation, call.log), result
 
 
 def test_a_call_is_heard_written_down_helped_and_recorded(pipeline: Pipeline, tmp_path: Path) -> None:
     call = pipeline.play(excerpt("broadband_outage", tmp_path, at_most_ms=45_000))
     log = call.wait_until_complete()
-    found, result = problems(call)
+    found, result = call.problems()
     assert found == []
     assert result["outcome"] == "covered"
     assert log.recording is not None
@@ -47,7 +40,7 @@ def test_nothing_is_lost_or_doubled_when_services_are_killed(pipeline: Pipeline,
         call.wait_until_audio_at(4_000 + index * 9_000)
         pipeline.stack.restart(name)
     log = call.wait_until_complete()
-    found, result = problems(call)
+    found, result = call.problems()
     assert [p for p in found if p != "no suggestion was made"] == []
     assert result["outcome"] == "covered"
     for role in ("agent", "customer"):

@@ -8,7 +8,6 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import ctranslate2
-import numpy as np
 import pytest
 
 from services.transcriber.adapters.ctranslate2_runtime import CTranslate2Runtime
@@ -18,10 +17,7 @@ from services.transcriber.adapters.silence_tail import clips
 from services.transcriber.adapters.sound import Sound
 from services.transcriber.adapters.weights import model_folder
 from services.transcriber.domain.recognition import Quality
-
-END = 50_256
-PROMPT = (50_257, 50_362)
-"""Of tiny.en: start, and no timestamps."""
+from tests.support.tiny_en import END, PROMPT, difference
 
 
 class Stages(Counter[str]):
@@ -58,8 +54,7 @@ def test_those_of_one_length_are_encoded_at_once_and_are_as_they_are_alone(
     alone = [runtime.hear([sound], quality)[0] for sound in sounds]
     for one, other in zip(together, alone, strict=True):
         assert one.own == other.own
-        apart = one.states[: one.own] - other.states[: one.own]
-        assert float(np.sqrt((apart**2).mean() / (other.states[: one.own] ** 2).mean())) < 0.01
+        assert difference(one.states[: one.own], other.states[: one.own]) < 0.01
     question = Question(PROMPT, 40)
     said = runtime.decode(together, [question] * len(together), beam=1)
     by_itself = [runtime.decode([one], [question], beam=1)[0] for one in together]

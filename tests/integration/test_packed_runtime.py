@@ -36,14 +36,12 @@ from services.transcriber.adapters.weights import model_folder
 from services.transcriber.adapters.whisper_engine import WhisperEngine
 from services.transcriber.adapters.word_spans import aligned_words
 from services.transcriber.domain.recognition import Quality, Recognition, RecognitionRequest
+from tests.support.tiny_en import END, PROMPT, START, difference
 
 CONVERSATION = Path(__file__).parents[1] / "data" / "conversations" / "broadband_outage.flac"
 HZ = 8_000
 SPOKEN = 150
 """Mean size of samples from which somebody speaks most of the time."""
-START, END = 50_257, 50_256
-PROMPT = (START, 50_362)
-"""Of tiny.en: start, and no timestamps."""
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +139,8 @@ def test_a_short_window_sees_the_silence_of_the_full_one(
         )
         assert np.exp(short.weight).sum() == pytest.approx(FULL_FRAMES // 2, rel=1e-4)
         alone, _ = encoder.alone(front.mel(sound, 2 * short.own))
-        seen.append(_apart(short.states[:spoken], full.states[:spoken]))
-        unseen.append(_apart(alone[:spoken], full.states[:spoken]))
+        seen.append(difference(short.states[:spoken], full.states[:spoken]))
+        unseen.append(difference(alone[:spoken], full.states[:spoken]))
     assert float(np.median(seen)) < 0.15
     assert float(np.median(seen)) < 0.5 * float(np.median(unseen))
 
@@ -231,7 +229,7 @@ def test_a_partial_takes_over_what_the_last_one_heard(runtime: PackedRuntime, sp
                 kept = before.own - SETTLED_STATES
                 assert (heard.states[:kept] == before.states[:kept]).all()
             before = heard
-        apart.append(_apart(heard.states[: heard.own], anew.states[: anew.own]))
+        apart.append(difference(heard.states[: heard.own], anew.states[: anew.own]))
         taken, told = runtime.decode([heard, anew], [Question(PROMPT, 60)] * 2, beam=1)
         taken_text += taken.tokens
         anew_text += told.tokens
@@ -408,7 +406,3 @@ def test_what_is_likely_is_exact_though_single_steps_are_rough(folder: Path) -> 
         near = np.flatnonzero(right > allowed.max() - 1)
         assert found[near] == pytest.approx(right[near], abs=0.01)
         assert np.delete(found, END + 1).argmax() == allowed.argmax()
-
-
-def _apart(some: Floats, others: Floats) -> float:
-    return float(np.sqrt(((some - others) ** 2).mean() / (others**2).mean()))

@@ -127,10 +127,12 @@ class CallBench:
         )
         return self.feed(reply)
 
-    def refuse(self, ask: Supervise, status: int, error_code: str = "", *, retryable: bool) -> tuple[Effect, ...]:
+    def refuse(
+        self, ask: Supervise, status: int, error_code: str = "", *, retryable: bool, retry_after_ms: int = 0
+    ) -> tuple[Effect, ...]:
         reply = SuperviseRefused(
             call_id=CALL, party_id=ask.party_id, attempt=ask.attempt, at=self.now, status=status,
-            error_code=error_code, retryable=retryable,
+            error_code=error_code, retryable=retryable, retry_after_ms=retry_after_ms,
         )  # fmt: skip
         return self.feed(reply)
 

@@ -14,6 +14,7 @@ from services.cli.adapters.call_follower import CallFollower
 from services.cli.adapters.simulator import Simulator
 from services.cli.adapters.stack import Stack, free_port
 from services.cli.domain.conversation import Conversation
+from services.cli.domain.result import problems_of, result_of
 from services.cli.domain.transcript import CallLog
 from tests.support.brokers import Broker
 
@@ -65,6 +66,11 @@ class PlayedCall:
             return self.log
         finally:
             self.follower.stop()
+
+    def problems(self) -> tuple[list[str], dict[str, object]]:
+        """What speaks against the call having been understood, and the figures."""
+        result = result_of(self.log, self.conversation, self.pipeline.simulator.audio_started_at(self.log.call_id))
+        return problems_of(result, self.conversation, self.log), result
 
 
 @contextmanager

@@ -7,9 +7,8 @@ from dataclasses import replace
 import pytest
 
 from services.supervision_orchestrator.domain.call import Phase, next_due
-from services.supervision_orchestrator.domain.effects import Supervise
 from services.supervision_orchestrator.domain.floor import Supervisor
-from services.supervision_orchestrator.domain.inputs import LegGap, LetIn, ReadFailed, SuperviseRefused
+from services.supervision_orchestrator.domain.inputs import LegGap, LetIn, ReadFailed
 from services.supervision_orchestrator.domain.roster import Roster
 from services.supervision_orchestrator.domain.snapshot import snapshot_of
 from services.supervision_orchestrator.domain.targets import TRANSITIONS, Signal
@@ -111,26 +110,11 @@ def of_two_supervisors() -> CallBench:
     return answered(CallBench(replace(one, roster=roster, devices=devices, supervisors=supervisors)))
 
 
-def penalize(bench: CallBench, ask: Supervise) -> None:
-    bench.feed(
-        SuperviseRefused(
-            call_id=CALL,
-            party_id=ask.party_id,
-            attempt=ask.attempt,
-            at=bench.now,
-            status=429,
-            retry_after_ms=45_000,
-            retryable=True,
-            supervisor=ask.supervisor,
-        )
-    )
-
-
 def test_a_call_of_a_penalized_supervisor_moves_to_another_at_once() -> None:
     bench = of_two_supervisors()
     first = bench.asks[0].supervisor
     for ask in bench.asks:
-        penalize(bench, ask)
+        bench.refuse(ask, 429, retryable=True, retry_after_ms=45_000)
     bench.tick(1_000)
     bench.answer_read(*TWO)
 
@@ -144,7 +128,7 @@ def test_of_which_something_is_heard_it_waits_for_the_penaltys_end() -> None:
     bench = of_two_supervisors()
     refused, stands = bench.asks
     bench.hear(stands)
-    penalize(bench, refused)
+    bench.refuse(refused, 429, retryable=True, retry_after_ms=45_000)
     bench.run_timers(44_000)
     assert len(bench.asks) == 2
     bench.run_timers(46_000)
